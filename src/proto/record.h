@@ -71,7 +71,7 @@ class Writer {
   }
 
  private:
-  void One(uint16_t tag, const std::string& text) { AppendField(out_, tag, AsBytes(text)); }
+  void One(uint16_t tag, std::string& text) { AppendField(out_, tag, AsBytes(text)); }
 
   template <typename T>
   void One(uint16_t tag, T& value) {
