@@ -80,8 +80,7 @@ extern "C" {
 #define BOXLITE_VERSION_MINOR 1
 #define BOXLITE_VERSION_PATCH 0
 
-/* ------------------------------------------------------------------------------------------------------------
- * types */
+/* ==== types ==== */
 
 typedef struct boxlite_runtime boxlite_runtime;
 typedef struct boxlite_box boxlite_box;
@@ -180,16 +179,14 @@ typedef void (*boxlite_finalize_cb)(void* user_data);
 typedef void (*boxlite_log_cb)(void* user_data, boxlite_log_level level, const char* line);
 typedef void (*boxlite_data_cb)(void* user_data, const uint8_t* data, size_t size);
 
-/* ----------------------------------------------------------------------------------------------------------
- * version */
+/* ==== version ==== */
 
 /* major << 16 | minor << 8 | patch of the library that is loaded. @since 0.1 */
 BOXLITE_API uint32_t boxlite_version(void);
 /* "0.1.0"; static. @since 0.1 */
 BOXLITE_API const char* boxlite_version_string(void);
 
-/* ------------------------------------------------------------------------------------------------------------
- * errors */
+/* ==== errors ==== */
 
 /* The status as a short name that programs compare ("not_found"; "internal" for one that is not
  * known); static. @since 0.1 */
@@ -208,8 +205,7 @@ BOXLITE_API boxlite_error* boxlite_error_copy(const boxlite_error* err);
 /* @since 0.1 */
 BOXLITE_API void boxlite_error_destroy(boxlite_error* err);
 
-/* -----------------------------------------------------------------------------------------------------------
- * runtime */
+/* ==== runtime ==== */
 
 /* The library drains on a thread of its own: for programs without an event loop. Callbacks then run
  * on that thread. */
@@ -277,8 +273,7 @@ boxlite_runtime_shutdown(boxlite_runtime* rt, uint32_t timeout_ms, boxlite_done_
  */
 BOXLITE_API void boxlite_runtime_destroy(boxlite_runtime* rt);
 
-/* --------------------------------------------------------------------------------------------------------
- * operations */
+/* ==== operations ==== */
 
 /* Asks for an early end; the completion then comes with CANCELLED, unless it was done already. May
  * be called at any time and more than once. @since 0.1 */
@@ -286,17 +281,16 @@ BOXLITE_API void boxlite_operation_cancel(boxlite_operation* operation);
 /* @since 0.1 */
 BOXLITE_API void boxlite_operation_destroy(boxlite_operation* operation);
 
-/* -------------------------------------------------------------------------------------------------------------
- * boxes */
+/* ==== boxes ==== */
 
 typedef struct boxlite_box_options {
   size_t struct_size;
   const char* image;       /* an image reference; NULL: "python:slim" unless rootfs_path is set */
   const char* rootfs_path; /* an OCI layout directory, instead of image */
-  const char*
-      name; /* unique in the home directory: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 63; NULL: none */
-  uint32_t cpus;          /* 0: 1 */
-  uint32_t memory_mib;    /* 0: 512; 128 to the host's memory */
+  const char* name;    /* unique in the home directory; NULL: none. At most 63 characters, first a
+                          letter or    digit, then also _ . - */
+  uint32_t cpus;       /* 0: 1 */
+  uint32_t memory_mib; /* 0: 512; 128 to the host's memory */
   const char* const* env; /* "NAME=value" */
   size_t env_count;
   const char* working_dir; /* NULL: the image's where it is set and not "/", else /root where it
@@ -444,8 +438,7 @@ BOXLITE_API const boxlite_box_info* boxlite_box_list_get(const boxlite_box_list*
 /* @since 0.1 */
 BOXLITE_API void boxlite_box_list_destroy(boxlite_box_list* list);
 
-/* --------------------------------------------------------------------------------------------------------
- * executions */
+/* ==== executions ==== */
 
 #define BOXLITE_EXEC_TTY 1u /* a terminal; its output comes on stdout */
 #define BOXLITE_EXEC_STDIN \
@@ -454,8 +447,9 @@ BOXLITE_API void boxlite_box_list_destroy(boxlite_box_list* list);
 #define BOXLITE_EXEC_MAIN 8u     /* the box stops when it ends, with its exit code */
 #define BOXLITE_EXEC_ENTRYPOINT \
   16u /* the box's entrypoint goes before argv; with argc 0, entrypoint and cmd */
-#define BOXLITE_EXEC_MANUAL_CREDIT 32u /* output counts as read only by boxlite_execution_consume \
-                                        */
+#define BOXLITE_EXEC_MANUAL_CREDIT                               \
+  32u /* output counts as read only by boxlite_execution_consume \
+       */
 
 typedef struct boxlite_exec_options {
   size_t struct_size;
@@ -542,8 +536,7 @@ BOXLITE_API int boxlite_exec_result_timed_out(const boxlite_exec_result* result)
 /* From start to end in the guest. @since 0.1 */
 BOXLITE_API uint64_t boxlite_exec_result_duration_ms(const boxlite_exec_result* result);
 
-/* -------------------------------------------------------------------------------------------------------------
- * files */
+/* ==== files ==== */
 
 /*
  * Writes a file in the box (started where it does not run), whole or not at all; parents are made.
@@ -561,8 +554,7 @@ boxlite_box_read_file(boxlite_box* box, const char* path, boxlite_data_cb on_dat
                       boxlite_done_cb done, void* user_data, boxlite_finalize_cb finalize,
                       boxlite_operation** operation, boxlite_error** err);
 
-/* ------------------------------------------------------------------------------------------------------------
- * images */
+/* ==== images ==== */
 
 /* `image` lives until the callback returns and is NULL where status is not BOXLITE_OK. */
 typedef void (*boxlite_image_cb)(void* user_data, boxlite_status status, const boxlite_error* err,
@@ -604,8 +596,7 @@ BOXLITE_API uint64_t boxlite_image_info_size(const boxlite_image_info* info);
 /* When it was pulled, milliseconds since 1970. @since 0.1 */
 BOXLITE_API int64_t boxlite_image_info_pulled_at_ms(const boxlite_image_info* info);
 
-/* ------------------------------------------------------------------------------------------------------------
- * doctor */
+/* ==== doctor ==== */
 
 typedef enum boxlite_doctor_state {
   BOXLITE_DOCTOR_STATE_OK = 0,
