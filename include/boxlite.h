@@ -288,7 +288,7 @@ typedef struct boxlite_box_options {
   const char* image;       /* an image reference; NULL: "python:slim" unless rootfs_path is set */
   const char* rootfs_path; /* an OCI layout directory, instead of image */
   const char* name;    /* unique in the home directory; NULL: none. At most 63 characters, first a
-                          letter or    digit, then also _ . - */
+                          letter or digit, then also _ . - */
   uint32_t cpus;       /* 0: 1 */
   uint32_t memory_mib; /* 0: 512; 128 to the host's memory */
   const char* const* env; /* "NAME=value" */
