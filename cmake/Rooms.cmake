@@ -35,3 +35,19 @@ endfunction()
 function(boxlite_pkg TARGET MODULE)
   pkg_check_modules(${TARGET} REQUIRED IMPORTED_TARGET ${MODULE})
 endfunction()
+
+# boxlite_library(NAME MODULE ARCHIVE): boxlite_NAME is the library that pkg-config calls MODULE; in a program with the
+# property BOXLITE_STATIC it is lib<ARCHIVE>.a instead, and no shared object.
+function(boxlite_library NAME MODULE ARCHIVE)
+  if(TARGET boxlite_${NAME})
+    return()
+  endif()
+  string(TOUPPER ${NAME} UPPER)
+  pkg_check_modules(${UPPER} REQUIRED IMPORTED_TARGET GLOBAL ${MODULE})
+  find_library(BOXLITE_${UPPER}_ARCHIVE lib${ARCHIVE}.a REQUIRED)
+  add_library(boxlite_${NAME} INTERFACE)
+  target_include_directories(boxlite_${NAME} INTERFACE ${${UPPER}_INCLUDE_DIRS})
+  target_link_libraries(boxlite_${NAME} INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:BOXLITE_STATIC>>,${BOXLITE_${UPPER}_ARCHIVE},PkgConfig::${UPPER}>
+    Threads::Threads ${CMAKE_DL_LIBS})
+endfunction()
