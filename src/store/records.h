@@ -1,0 +1,94 @@
+// What the home directory remembers of a box and of an image. Plain values; Store reads and writes
+// them. Texts that come from users or images are bytes without encoding.
+//
+// Numbers of engine, isolation and exit reason are those of boxlite.h and of the frame protocol,
+// which this room does not know.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace boxlite::store {
+
+// The numbers of boxlite_box_state.
+enum class BoxState : uint8_t {
+  kCreated = 0,
+  kStarting = 1,
+  kRunning = 2,
+  kPaused = 3,
+  kStopping = 4,
+  kStopped = 5,
+};
+const char* BoxStateName(BoxState state);
+// A machine exists, or somebody is about to make one: the box's lock is held.
+bool IsActive(BoxState state);
+
+// One process of one boot of this host: a process id alone comes back for another process.
+struct ProcessIdentity {
+  int64_t pid = 0;          // 0: none
+  uint64_t start_time = 0;  // clock ticks after boot
+  std::string boot_id;
+};
+
+// BoxRecord::flags, the numbers of BOXLITE_BOX_*. Others are kept as they are.
+constexpr uint32_t kBoxAutoRemove = 1;
+constexpr uint32_t kBoxDetached = 2;
+constexpr uint32_t kBoxNoEntrypoint = 4;
+
+struct BoxRecord {
+  // What was asked for; does not change.
+  std::string id;           // ULID
+  std::string name;         // empty: none
+  std::string image;        // as it was given; empty where rootfs_path is set
+  std::string rootfs_path;  // absolute
+  std::string reference;    // canonical form of `image`, or the name an imported layout has here
+  uint32_t cpus = 1;
+  uint32_t memory_mib = 512;
+  std::vector<std::string> env;  // NAME=value
+  std::string working_dir, user;
+  std::vector<std::string> entrypoint, cmd;
+  uint8_t entrypoint_set = 0, cmd_set = 0;  // 1: instead of the image's, also where empty
+  std::vector<std::string> labels;          // name=value
+  uint32_t flags = 0;
+  uint8_t engine_wanted = 0;
+  uint8_t isolation_wanted = 0;
+  int64_t created_at_ms = 0;
+
+  // What became of it.
+  BoxState state = BoxState::kCreated;
+  std::string image_digest;  // pinned at the first start; "sha256:…"
+  uint8_t engine = 0;
+  std::string engine_reason;
+  uint8_t isolation = 0;
+  std::string jail;         // lines "layer: state"
+  ProcessIdentity process;  // boxlite-vm
+  int64_t started_at_ms = 0;
+  int64_t stopped_at_ms = 0;
+  uint8_t exit_reason = 0;
+  std::string exit_detail;
+  int32_t exit_code = -1;
+};
+
+struct LayerRecord {
+  std::string digest, media_type, diff_id;
+  uint64_t size = 0;
+};
+
+// A reference and the image that it names. Several references may name one digest.
+struct ImageRecord {
+  std::string reference;  // canonical: docker.io/library/python:slim
+  std::string digest;     // of the manifest
+  std::string media_type;
+  std::string config_digest;
+  std::string source;  // where it was fetched from
+  int64_t pulled_at_ms = 0;
+  uint64_t size = 0;  // of the layers as they were fetched
+
+  std::string architecture, os, created;
+  std::vector<std::string> entrypoint, cmd, env;
+  std::string working_dir, user;
+  std::vector<LayerRecord> layers;
+};
+
+}  // namespace boxlite::store
