@@ -1,0 +1,161 @@
+#include "cli/execute.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace boxlite::cli {
+namespace {
+
+// Whoever presses Ctrl-C this often wants out, whatever the command does with the signal.
+constexpr int kInterruptsToKill = 3;
+
+int ExitCodeOf(const boxlite_exec_result* result) {
+  int code = boxlite_exec_result_exit_code(result);
+  return code < 0 ? 128 - code : code;
+}
+
+int ExitCodeOf(boxlite_status status, const boxlite_error* err) {
+  if (status != BOXLITE_STATUS_EXECUTION) return kExitFailure;
+  return boxlite_error_os_errno(err) == ENOENT ? 127 : 126;
+}
+
+}  // namespace
+
+ForegroundExecution::ForegroundExecution(Session& session, boxlite_box* box,
+                                         const ExecOptions& options)
+    : session_(session), box_(box), options_(options) {}
+
+int ForegroundExecution::Run(const std::vector<std::string>& argv, uint32_t flags) {
+  if (options_.tty && options_.interactive && !InputIsTerminal())
+    return Fail("-t wants a terminal, and standard input is none; leave -t out");
+  session_.OnSignals([this](int number) { ForwardSignal(number); });
+  if (!Start(argv, flags)) return kExitFailure;
+  session_.RunUntil(finished_);
+  session_.OnInput({});
+  raw_terminal_.reset();
+  return exit_code_;
+}
+
+boxlite_exec_options ForegroundExecution::BuildOptions(uint32_t flags) {
+  for (const std::string& entry : options_.env) env_.push_back(entry.c_str());
+  boxlite_exec_options raw = BOXLITE_EXEC_OPTIONS_INIT;
+  raw.env = env_.data();
+  raw.env_count = env_.size();
+  raw.cwd = options_.working_dir.empty() ? nullptr : options_.working_dir.c_str();
+  raw.user = options_.user.empty() ? nullptr : options_.user.c_str();
+  raw.flags = flags;
+  if (options_.tty) raw.flags |= BOXLITE_EXEC_TTY;
+  if (options_.interactive) raw.flags |= BOXLITE_EXEC_STDIN;
+  WindowSize size = TerminalSize();
+  raw.rows = size.rows;
+  raw.columns = size.columns;
+  raw.on_start = OnStart;
+  raw.on_stdout = OnStdout;
+  raw.on_stderr = OnStderr;
+  raw.on_exit = OnExit;
+  raw.user_data = this;
+  return raw;
+}
+
+bool ForegroundExecution::Start(const std::vector<std::string>& argv, uint32_t flags) {
+  for (const std::string& argument : argv) argv_.push_back(argument.c_str());
+  boxlite_exec_options raw = BuildOptions(flags);
+  raw.argv = argv_.data();
+  raw.argc = argv_.size();
+  ErrorHandle err;
+  if (boxlite_box_exec(Out(execution_), box_, &raw, Out(err)) == BOXLITE_OK) return true;
+  Fail(err.get());
+  return false;
+}
+
+void ForegroundExecution::OnStart(void* self, int64_t /*guest_pid*/) {
+  auto* execution = static_cast<ForegroundExecution*>(self);
+  execution->started_ = true;
+  if (!execution->options_.interactive) return;
+  if (execution->options_.tty) execution->raw_terminal_ = std::make_unique<RawTerminal>();
+  execution->session_.OnInput([execution] { execution->ForwardInput(); });
+}
+
+void ForegroundExecution::ForwardSignal(int number) {
+  if (number == SIGWINCH) {
+    WindowSize size = TerminalSize();
+    if (options_.tty && started_)
+      static_cast<void>(
+          boxlite_execution_resize(execution_.get(), size.rows, size.columns, nullptr));
+    return;
+  }
+  if (number == SIGINT) ++interrupts_;
+  bool kill = !started_ || interrupts_ >= kInterruptsToKill;
+  static_cast<void>(kill ? boxlite_execution_kill(execution_.get(), SIGKILL, nullptr)
+                         : boxlite_execution_signal(execution_.get(), number, nullptr));
+}
+
+// Reads one piece and waits until the guest has taken it, so that a slow command slows its input
+// and nothing piles up here.
+void ForegroundExecution::ForwardInput() {
+  std::array<uint8_t, 65536> buffer;
+  ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (count <= 0) return CloseInput();
+  session_.OnInput({});
+  boxlite_status status =
+      boxlite_execution_write_stdin(execution_.get(), buffer.data(), static_cast<size_t>(count),
+                                    OnInputTaken, this, nullptr, nullptr);
+  if (status != BOXLITE_OK) CloseInput();
+}
+
+void ForegroundExecution::CloseInput() {
+  session_.OnInput({});
+  static_cast<void>(boxlite_execution_close_stdin(execution_.get(), nullptr));
+}
+
+void ForegroundExecution::OnInputTaken(void* self, boxlite_status status,
+                                       const boxlite_error* /*err*/) {
+  auto* execution = static_cast<ForegroundExecution*>(self);
+  if (status == BOXLITE_OK && !execution->finished_)
+    execution->session_.OnInput([execution] { execution->ForwardInput(); });
+}
+
+void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
+  while (size > 0) {
+    ssize_t count = ::write(fd, data, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      // Whoever read our output has gone; the command loses its reader as it would in a pipe.
+      static_cast<void>(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
+      return;
+    }
+    data += count;
+    size -= static_cast<size_t>(count);
+  }
+}
+
+void ForegroundExecution::OnStdout(void* self, const uint8_t* data, size_t size) {
+  static_cast<ForegroundExecution*>(self)->Write(STDOUT_FILENO, data, size);
+}
+
+void ForegroundExecution::OnStderr(void* self, const uint8_t* data, size_t size) {
+  static_cast<ForegroundExecution*>(self)->Write(STDERR_FILENO, data, size);
+}
+
+void ForegroundExecution::OnExit(void* self, boxlite_status status, const boxlite_error* err,
+                                 const boxlite_exec_result* result) {
+  auto* execution = static_cast<ForegroundExecution*>(self);
+  execution->finished_ = true;
+  if (status == BOXLITE_OK) {
+    execution->exit_code_ = ExitCodeOf(result);
+    return;
+  }
+  execution->raw_terminal_.reset();
+  if (status == BOXLITE_STATUS_CANCELLED && execution->interrupts_ > 0) {
+    execution->exit_code_ = 128 + SIGINT;
+    return;
+  }
+  execution->exit_code_ = ExitCodeOf(status, err);
+  Fail(err);
+}
+
+}  // namespace boxlite::cli

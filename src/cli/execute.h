@@ -1,0 +1,54 @@
+// One execution in the foreground: the caller's standard streams, signals and terminal joined to a
+// command in a box.
+#pragma once
+
+#include <boxlite.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+
+namespace boxlite::cli {
+
+class ForegroundExecution {
+ public:
+  ForegroundExecution(Session& session, boxlite_box* box, const ExecOptions& options);
+
+  // Runs argv with BOXLITE_EXEC_* `flags` and returns the exit code: the command's own, 128 + n
+  // where signal n ended it, 127 for a command that is not found, 126 for one that cannot be
+  // executed, 125 for our own failures.
+  int Run(const std::vector<std::string>& argv, uint32_t flags);
+
+ private:
+  boxlite_exec_options BuildOptions(uint32_t flags);
+  bool Start(const std::vector<std::string>& argv, uint32_t flags);
+  void ForwardSignal(int number);
+  void ForwardInput();
+  void CloseInput();
+  void Write(int fd, const uint8_t* data, size_t size);
+
+  static void OnStart(void* self, int64_t guest_pid);
+  static void OnStdout(void* self, const uint8_t* data, size_t size);
+  static void OnStderr(void* self, const uint8_t* data, size_t size);
+  static void OnExit(void* self, boxlite_status status, const boxlite_error* err,
+                     const boxlite_exec_result* result);
+  static void OnInputTaken(void* self, boxlite_status status, const boxlite_error* err);
+
+  Session& session_;            // The command's; outlives this.
+  boxlite_box* box_;            // Likewise.
+  const ExecOptions& options_;  // Likewise.
+  std::vector<const char*> argv_, env_;
+  ExecutionHandle execution_;
+  std::unique_ptr<RawTerminal> raw_terminal_;
+  bool started_ = false;
+  bool finished_ = false;
+  int interrupts_ = 0;
+  int exit_code_ = kExitFailure;
+};
+
+}  // namespace boxlite::cli

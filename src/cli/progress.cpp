@@ -1,0 +1,69 @@
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace boxlite::cli {
+namespace {
+
+const char* PhaseName(boxlite_phase phase) {
+  switch (phase) {
+    case BOXLITE_PHASE_RESOLVE:
+      return "resolving";
+    case BOXLITE_PHASE_FETCH:
+      return "fetching";
+    case BOXLITE_PHASE_CONVERT:
+      return "converting";
+    default:
+      return "done";
+  }
+}
+
+std::string Describe(const boxlite_progress& progress) {
+  std::string text = PhaseName(progress.phase);
+  if (progress.layers_total > 0) {
+    text += ", " + std::to_string(progress.layers_done) + "/" +
+            std::to_string(progress.layers_total) + " layers";
+  }
+  if (progress.bytes_total > 0)
+    text += ", " + HumanSize(progress.bytes_done) + " of " + HumanSize(progress.bytes_total);
+  return text;
+}
+
+}  // namespace
+
+std::string HumanSize(uint64_t bytes) {
+  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1000 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+ProgressLine::ProgressLine(std::string subject)
+    : subject_(std::move(subject)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() {
+  if (terminal_ && shown_) std::fputs("\r\033[K", stderr);
+}
+
+void ProgressLine::Show(const boxlite_progress& progress) {
+  if (terminal_) {
+    std::fprintf(stderr, "\r\033[K%s: %s", subject_.c_str(), Describe(progress).c_str());
+    shown_ = true;
+  } else if (!shown_ || progress.phase != phase_) {
+    std::fprintf(stderr, "%s: %s\n", subject_.c_str(), PhaseName(progress.phase));
+    shown_ = true;
+  }
+  phase_ = progress.phase;
+}
+
+}  // namespace boxlite::cli
