@@ -68,9 +68,8 @@ Result<std::unique_ptr<Operation>> Agent::Open(Stream stream, ByteSpan payload) 
     case Op::kShutdown:
       break;
     default:
-      return Error(Code::kUnsupported,
-                   "the guest agent knows no operation " +
-                       std::to_string(static_cast<uint16_t>(header.op)));
+      return Error(Code::kUnsupported, "the guest agent knows no operation " +
+                                           std::to_string(static_cast<uint16_t>(header.op)));
   }
   BOXLITE_TRY(CheckState(header.op));
   if (header.op == Op::kConfigure) return Configure(stream, payload);
@@ -97,8 +96,8 @@ Result<std::unique_ptr<Operation>> Agent::Configure(Stream stream, ByteSpan payl
 Result<std::unique_ptr<Operation>> Agent::StartShutdown(Stream stream, ByteSpan payload) {
   auto request = BOXLITE_TRY(proto::Decode<proto::Shutdown>(payload));
   state_ = State::kShuttingDown;
-  auto shutdown = std::make_unique<Shutdown>(loop_, stream, request.grace_ms,
-                                             [this] { EndShutdown(); });
+  auto shutdown =
+      std::make_unique<Shutdown>(loop_, stream, request.grace_ms, [this] { EndShutdown(); });
   shutdown_ = shutdown.get();
   reaper_.Collect();  // Where no process is left, nobody will tell.
   return std::unique_ptr<Operation>(std::move(shutdown));

@@ -48,9 +48,8 @@ void CgroupRemover::Remove(Cgroup cgroup) {
   Lingering& lingering = lingering_[cgroup.path()];
   lingering.path = cgroup.path();
   lingering.events = events.TakeValue();
-  lingering.watch = std::make_unique<Watch>(loop_, [this, &lingering](uint32_t) {
-    Try(lingering);
-  });
+  lingering.watch =
+      std::make_unique<Watch>(loop_, [this, &lingering](uint32_t) { Try(lingering); });
   if (!lingering.watch->Want(lingering.events.get(), EPOLLPRI).ok()) lingering.gone = true;
   Try(lingering);
 }

@@ -25,8 +25,8 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 // be seeded does not run.
 Result<void> SeedRandom(const std::string& entropy) {
   if (entropy.size() < kMinEntropy || entropy.size() > kMaxEntropy) {
-    return Error(Code::kInvalidArgument, "a box needs 32 to 4096 bytes of entropy, not " +
-                                             std::to_string(entropy.size()));
+    return Error(Code::kInvalidArgument,
+                 "a box needs 32 to 4096 bytes of entropy, not " + std::to_string(entropy.size()));
   }
   UniqueFd random = BOXLITE_TRY(sys::Open("/dev/urandom", O_WRONLY));
   // rand_pool_info: two ints, then the bytes.
@@ -37,7 +37,8 @@ Result<void> SeedRandom(const std::string& entropy) {
   if (::ioctl(random.get(), RNDADDENTROPY, pool.data()) < 0) {
     return sys::ErrnoError("seed the random generator");
   }
-  if (::ioctl(random.get(), RNDRESEEDCRNG) < 0) return sys::ErrnoError("reseed the random generator");
+  if (::ioctl(random.get(), RNDRESEEDCRNG) < 0)
+    return sys::ErrnoError("reseed the random generator");
   return {};
 }
 
@@ -66,7 +67,8 @@ Result<void> BringLoopbackUp() {
   return {};
 }
 
-// Writes `text` where the image has no such file or an empty one, and never through a symbolic link.
+// Writes `text` where the image has no such file or an empty one, and never through a symbolic
+// link.
 Result<void> WriteWhereMissing(const std::string& path, const std::string& text) {
   int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   auto file = sys::Open(path, flags, 0644);
@@ -95,8 +97,8 @@ Result<void> RenewMachineId() {
 Result<void> WriteIdentity(const std::string& hostname) {
   BOXLITE_TRY(sys::MakeDirAt(AT_FDCWD, "/etc", 0755));
   BOXLITE_TRY(WriteWhereMissing("/etc/hostname", hostname + "\n"));
-  BOXLITE_TRY(WriteWhereMissing("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t" +
-                                                  hostname + "\n"));
+  BOXLITE_TRY(WriteWhereMissing(
+      "/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t" + hostname + "\n"));
   BOXLITE_TRY(WriteWhereMissing("/etc/resolv.conf", "# This box has no name server.\n"));
   return RenewMachineId();
 }

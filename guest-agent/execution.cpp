@@ -112,8 +112,7 @@ Result<void> Execution::Start(proto::Exec& request, Identity identity) {
   return {};
 }
 
-Result<Execution::Ends> Execution::OpenPipes(const proto::Exec& request,
-                                             const Identity& identity) {
+Result<Execution::Ends> Execution::OpenPipes(const proto::Exec& request, const Identity& identity) {
   Ends ends;
   if ((request.flags & proto::kExecStdin) != 0) {
     Pipe pipe = BOXLITE_TRY(MakePipe(OurEnd::kWrite, identity.uid));
@@ -166,8 +165,7 @@ void Execution::OnEvent(ByteSpan payload) {
   } else if (header.value().type == proto::EventType::kResize && terminal_) {
     auto event = proto::Decode<proto::ResizeEvent>(payload);
     if (!event.ok()) return stream_.Broken(event.error());
-    static_cast<void>(
-        ResizeTerminal(terminal_.get(), {event.value().rows, event.value().columns}));
+    static_cast<void>(ResizeTerminal(terminal_.get(), {event.value().rows, event.value().columns}));
   }
 }
 
@@ -203,8 +201,7 @@ void Execution::OnRoom() {
 void Execution::OnExit(int wait_status) {
   exited_ = true;
   result_.duration_ms = static_cast<uint64_t>(MonotonicMs() - started_ms_);
-  result_.exit_code =
-      WIFSIGNALED(wait_status) ? -WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  result_.exit_code = WIFSIGNALED(wait_status) ? -WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
   timeout_.Stop();
   input_.Close();
   output_.MarkEnd();

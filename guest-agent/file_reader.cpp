@@ -11,8 +11,7 @@ namespace boxlite::agent {
 
 using proto::Channel;
 
-Result<std::unique_ptr<Operation>> FileReader::Create(Loop& loop, Stream stream,
-                                                      ByteSpan payload) {
+Result<std::unique_ptr<Operation>> FileReader::Create(Loop& loop, Stream stream, ByteSpan payload) {
   auto request = BOXLITE_TRY(proto::Decode<proto::ReadFile>(payload));
   if (request.path.empty() || request.path.front() != '/' ||
       request.path.find('\0') != std::string::npos) {
@@ -28,8 +27,8 @@ Result<std::unique_ptr<Operation>> FileReader::Create(Loop& loop, Stream stream,
   accepted.size = static_cast<uint64_t>(info.st_size);
   accepted.mode = info.st_mode & 07777;
   stream.Accept(accepted);
-  return std::unique_ptr<Operation>(std::make_unique<FileReader>(
-      loop, stream, request.path, std::move(file), request.window));
+  return std::unique_ptr<Operation>(
+      std::make_unique<FileReader>(loop, stream, request.path, std::move(file), request.window));
 }
 
 FileReader::FileReader(Loop& loop, Stream stream, std::string path, UniqueFd file, uint32_t window)

@@ -40,8 +40,7 @@ std::string RandomSuffix() {
 
 }  // namespace
 
-Result<std::unique_ptr<Operation>> FileWriter::Create(Loop& loop, Stream stream,
-                                                      ByteSpan payload) {
+Result<std::unique_ptr<Operation>> FileWriter::Create(Loop& loop, Stream stream, ByteSpan payload) {
   auto request = BOXLITE_TRY(proto::Decode<proto::WriteFile>(payload));
   BOXLITE_TRY(CheckPath(request.path));
   auto writer = std::make_unique<FileWriter>(loop, stream, request.path);

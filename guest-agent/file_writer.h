@@ -1,6 +1,6 @@
 // WRITE_FILE: bytes from the host become a file, whole or not at all: they are collected in a file
-// of another name beside it. Where the name is taken by something that is not a plain file (a device,
-// a FIFO, a symbolic link) it is written to in place, as a shell's ">" would.
+// of another name beside it. Where the name is taken by something that is not a plain file (a
+// device, a FIFO, a symbolic link) it is written to in place, as a shell's ">" would.
 #pragma once
 
 #include <memory>

@@ -1,9 +1,10 @@
 // The file systems of a box.
 //
-// Before the host has spoken only what is needed to hear it is mounted: /dev and /sys. The box's own
-// tree is stacked and becomes "/" by a move of its mount and a chroot, as pivot_root cannot leave an
-// initramfs; user namespaces refuse to work in a tree that was chrooted into without the move.
-// Everything else is mounted inside the new tree, where no symbolic link of an image leads out.
+// Before the host has spoken only what is needed to hear it is mounted: /dev and /sys. The box's
+// own tree is stacked and becomes "/" by a move of its mount and a chroot, as pivot_root cannot
+// leave an initramfs; user namespaces refuse to work in a tree that was chrooted into without the
+// move. Everything else is mounted inside the new tree, where no symbolic link of an image leads
+// out.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// pack_initramfs AGENT OUTPUT: an initramfs of the agent as /init and /dev/console, which the kernel
-// wants for its first process's stdio, as a cpio archive of the "newc" kind. Runs at build time, as
-// any user; the same agent gives the same bytes.
+// pack_initramfs AGENT OUTPUT: an initramfs of the agent as /init and /dev/console, which the
+// kernel wants for its first process's stdio, as a cpio archive of the "newc" kind. Runs at build
+// time, as any user; the same agent gives the same bytes.
 //
 // newc: for each file a header of ASCII hexadecimal fields, the name with its zero byte, and the
 // contents, each padded to 4 bytes; a file named TRAILER!!! is the end.
@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
   }
   std::string archive;
   uint32_t inode = 1;
-  for (const char* directory : {"dev", "sys"}) Add(archive, inode++, {directory, S_IFDIR | 0755, 0, 0, ""});
+  for (const char* directory : {"dev", "sys"})
+    Add(archive, inode++, {directory, S_IFDIR | 0755, 0, 0, ""});
   Add(archive, inode++, {"dev/console", S_IFCHR | 0600, 5, 1, ""});
   Add(archive, inode++, {"init", S_IFREG | 0755, 0, 0, std::move(agent)});
   Add(archive, inode++, {"TRAILER!!!", 0, 0, 0, ""});

@@ -16,8 +16,8 @@ using proto::Kind;
 
 namespace {
 
-constexpr size_t kEnoughQueued = 256 * 1024;             // no new data beyond this
-constexpr size_t kTooMuchQueued = 4 * 1024 * 1024;       // no new requests either
+constexpr size_t kEnoughQueued = 256 * 1024;        // no new data beyond this
+constexpr size_t kTooMuchQueued = 4 * 1024 * 1024;  // no new requests either
 constexpr size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 64;  // the kernel hands over a page at a time
 
@@ -149,7 +149,8 @@ Result<void> Session::HandleHello(const Frame& frame) {
   auto theirs = BOXLITE_TRY(proto::Decode<proto::Hello>(frame.payload));
   BOXLITE_TRY(proto::NegotiateVersion(proto::Hello(), theirs));
   if (greeted_) {
-    // A new host took the port so quickly that its coming and the other's going looked like nothing.
+    // A new host took the port so quickly that its coming and the other's going looked like
+    // nothing.
     ++connection_;
     std::vector<Operation*> cut;
     for (auto& [key, operation] : streams_) cut.push_back(operation.get());

@@ -1,10 +1,10 @@
 // The agent's side of the frame protocol over the port: hello, streams, credit, one outgoing queue.
 // docs/protocol.md is the specification.
 //
-// The port has no end of its own. "The host has gone" shows as a hang-up, which lasts until the next
-// one opens it, so a port without a host is watched for changes only. Each host is a new connection
-// with a number; operations of an earlier one live on until they have cleaned up, and what they send
-// goes nowhere.
+// The port has no end of its own. "The host has gone" shows as a hang-up, which lasts until the
+// next one opens it, so a port without a host is watched for changes only. Each host is a new
+// connection with a number; operations of an earlier one live on until they have cleaned up, and
+// what they send goes nowhere.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,7 @@ namespace boxlite::agent {
 class Session {
  public:
   // Makes the operation that an OPEN asks for, or says why not.
-  using Opener =
-      std::function<Result<std::unique_ptr<Operation>>(Stream stream, ByteSpan payload)>;
+  using Opener = std::function<Result<std::unique_ptr<Operation>>(Stream stream, ByteSpan payload)>;
 
   Session(Loop& loop, const Log& log, Opener opener);
 

@@ -5,8 +5,8 @@
 namespace boxlite::agent {
 namespace {
 
-constexpr uint64_t kKillMs = 2000;      // for processes that wait for a disk
-constexpr uint64_t kDeliveryMs = 200;   // for the last output of executions
+constexpr uint64_t kKillMs = 2000;     // for processes that wait for a disk
+constexpr uint64_t kDeliveryMs = 200;  // for the last output of executions
 
 }  // namespace
 

@@ -138,9 +138,8 @@ Error SpawnError(const Child& child) {
                               child.os_errno)
           .WithHint("name a directory that exists in the box, or create it first");
     case Stage::kIdentity:
-      return Error::FromErrno(Code::kExecution,
-                              "become user " + std::to_string(request.identity.uid),
-                              child.os_errno);
+      return Error::FromErrno(
+          Code::kExecution, "become user " + std::to_string(request.identity.uid), child.os_errno);
     case Stage::kTerminal:
       return Error::FromErrno(Code::kExecution, "take the terminal", child.os_errno);
     case Stage::kStdio:

@@ -13,8 +13,8 @@ namespace boxlite::agent {
 
 class Session;
 
-// A handle on a stream; a value. When the connection that opened the stream has gone, sending has no
-// effect.
+// A handle on a stream; a value. When the connection that opened the stream has gone, sending has
+// no effect.
 class Stream {
  public:
   Stream(Session& session, uint64_t connection, uint32_t number)
@@ -30,8 +30,8 @@ class Stream {
     CloseWith(proto::Encode(std::move(message)));
   }
 
-  // DATA is produced in place: room for `size` bytes, then as many as there are. False from HasRoom:
-  // the port has enough to do, wait for Operation::OnRoom.
+  // DATA is produced in place: room for `size` bytes, then as many as there are. False from
+  // HasRoom: the port has enough to do, wait for Operation::OnRoom.
   bool HasRoom() const;
   uint8_t* BeginData(size_t size);
   void CommitData(proto::Channel channel, size_t size);

@@ -18,7 +18,8 @@ Result<TerminalPair> OpenTerminal(uid_t owner, TerminalSize size) {
   TerminalPair pair;
   pair.master = BOXLITE_TRY(sys::Open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK));
   int locked = 0;
-  if (::ioctl(pair.master.get(), TIOCSPTLCK, &locked) < 0) return sys::ErrnoError("unlock a terminal");
+  if (::ioctl(pair.master.get(), TIOCSPTLCK, &locked) < 0)
+    return sys::ErrnoError("unlock a terminal");
   // By the master and not by its name under /dev/pts: what lies there is the box's business.
   pair.slave.Reset(::ioctl(pair.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!pair.slave) return sys::ErrnoError("open a terminal");

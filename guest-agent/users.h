@@ -1,5 +1,5 @@
-// Who an execution runs as: the box's /etc/passwd and /etc/group, read as any image may have written
-// them, and the words of a request, "name|uid[:group|gid]".
+// Who an execution runs as: the box's /etc/passwd and /etc/group, read as any image may have
+// written them, and the words of a request, "name|uid[:group|gid]".
 //
 // The rules are those of container engines: a name or number that passwd knows brings its primary
 // group, its home and its supplementary groups; a number that passwd does not know runs with group
