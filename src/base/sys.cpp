@@ -195,6 +195,14 @@ Result<void> Sync(int fd) {
   return Check(Retry([&] { return ::fsync(fd); }), "write a file through to the disk");
 }
 
+Result<void> PunchHole(int fd, uint64_t offset, uint64_t size) {
+  return Check(Retry([&] {
+                 return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                    static_cast<off_t>(offset), static_cast<off_t>(size));
+               }),
+               "punch a hole into a file");
+}
+
 Result<bool> LockExclusive(int fd, LockWait wait) {
   int operation = LOCK_EX | (wait == LockWait::kNo ? LOCK_NB : 0);
   if (Retry([&] { return ::flock(fd, operation); }) == 0) return true;

@@ -53,6 +53,8 @@ Result<void> RenameAt(int from_dir, const std::string& from, int to_dir, const s
 Result<void> UnlinkAt(int dir_fd, const std::string& path, int flags = 0);
 Result<void> Truncate(int fd, uint64_t size);
 Result<void> Sync(int fd);
+// Gives a range of a file back to the disk; it reads as zeros then and the size stays.
+Result<void> PunchHole(int fd, uint64_t offset, uint64_t size);
 
 // An exclusive flock on the open file description. False where somebody else holds it and `wait` is
 // false.

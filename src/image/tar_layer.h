@@ -1,0 +1,34 @@
+// A layer: a tar archive that is applied to the tree, its file contents written to the output as
+// they come.
+//
+// Whiteouts are empty files with a name of their own: ".wh.NAME" hides NAME of the lower layers,
+// ".wh..wh..opq" everything that the lower layers have in its directory; other names that begin
+// with ".wh..wh." are leftovers of aufs and mean nothing.
+//
+// Not taken over: character device 0:0 and "trusted.overlay.*" attributes, on which overlayfs in
+// the guest would act; attributes of name spaces that ext4 does not have.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "image/data_writer.h"
+#include "image/tree.h"
+
+namespace boxlite::image {
+
+// What all layers together have used of the limits.
+struct Budget {
+  uint64_t entries = 0;
+  uint64_t bytes = 0;  // of file data
+};
+
+// The archive's next bytes, empty at the end; valid until the next call.
+using NextBytes = std::function<Result<ByteSpan>()>;
+
+// Reads `next` to its end, also what follows the archive. Errors name the entry.
+Result<void> ApplyLayer(const NextBytes& next, Tree& tree, DataWriter& data, Budget& budget);
+
+}  // namespace boxlite::image
