@@ -82,7 +82,7 @@ class ImageManager {
   std::unique_ptr<Operation> Remove(std::string reference, Done<void> done);
 
   // An empty ext4 image of that size, read-only, made once and kept; a box's scratch disk is a copy
-  // of it (store::CopyDisk).
+  // of it (sys::CopySparse).
   std::unique_ptr<Operation> BlankDisk(uint64_t size, proto::Journal journal, Done<UniqueFd> done);
 
  private:

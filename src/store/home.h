@@ -28,6 +28,7 @@ class Home {
   static Result<std::unique_ptr<Home>> Open(const std::string& path);
 
   const std::string& path() const { return path_; }  // absolute, without symlinks
+  int db() const { return db_.get(); }
   int root() const { return root_.get(); }
   int images() const { return images_.get(); }
   int blobs() const { return blobs_.get(); }  // images/blobs/sha256
@@ -46,22 +47,22 @@ class Home {
   // lock belongs to the open file description: boxlite-vm inherits it with the descriptor and holds
   // it for as long as it lives.
   Result<std::optional<UniqueFd>> LockBox(const std::string& id) const;
+  // Somebody holds the lock. A box without directory or lock is not locked.
+  Result<bool> IsBoxLocked(const std::string& id) const;
 
   // config.json for boxlite-image; nothing where there is none.
   Result<std::optional<UniqueFd>> OpenConfig() const;
 
  private:
   Home() = default;
+  Result<void> OpenParts(const std::string& path);
 
   std::string path_;
-  UniqueFd root_, images_, blobs_, jobs_, rootfs_, boxes_, templates_;
+  UniqueFd root_, db_, images_, blobs_, jobs_, rootfs_, boxes_, templates_;
 };
 
 // Removes `name` in `dir_fd` and everything below it, following no symlink. What does not exist is
 // fine.
 Result<void> RemoveTree(int dir_fd, const std::string& name);
-
-// Copies a disk image without its holes, sharing blocks where the file system can.
-Result<void> CopyDisk(int from_fd, int to_fd);
 
 }  // namespace boxlite::store

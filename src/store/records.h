@@ -80,6 +80,7 @@ struct ImageRecord {
   std::string reference;  // canonical: docker.io/library/python:slim
   std::string digest;     // of the manifest
   std::string media_type;
+  uint64_t manifest_size = 0;  // found out by Store::CommitImage
   std::string config_digest;
   std::string source;  // where it was fetched from
   int64_t pulled_at_ms = 0;

@@ -29,8 +29,10 @@
 namespace boxlite::store {
 
 class Database;
-class Statement;
 
+// Who starts a box takes its lock (Home::LockBox), empties boxes/<id>/exit, and only then records
+// kStarting; boxlite-vm inherits the lock. So an active box whose lock is free has ended.
+//
 // A box that is recorded as active and whose boxlite-vm is gone. Whoever has this value has the
 // box's lock: nobody else starts or repairs it meanwhile.
 struct StaleBox {
@@ -70,7 +72,8 @@ class Store {
   // record as written. `change` must not call the store.
   Result<BoxRecord> ChangeBox(const std::string& id, const BoxStates& expected,
                               const std::function<void(BoxRecord&)>& change);
-  // Deletes the record, then the box's directory. kNotFound, kInvalidState as above.
+  // Deletes the record, then the box's directory. kNotFound (also where another process was
+  // faster), kInvalidState as above.
   Result<void> RemoveBox(const std::string& id, const BoxStates& expected);
 
   // Active boxes whose lock is free. The owner turns each into a stopped record (ChangeBox) or
@@ -95,7 +98,7 @@ class Store {
 
   // ---- files
   // Removes what no record names: boxes/<id>, rootfs/*.ext4, blobs, files that a crash left half
-  // made.
+  // made. A box that was to be removed at its end and is stopped goes as well.
   Result<void> CollectGarbage();
 
  private:
@@ -103,12 +106,8 @@ class Store {
 
   // All of these with mutex_ held.
   Result<BoxRecord> ReadBox(const std::string& id);
-  Result<ImageRecord> ReadImage(Statement& row);
-  Result<std::vector<LayerRecord>> ReadLayers(const std::string& digest);
-  Result<void> WriteImage(const ImageRecord& image);
-  Result<void> WriteIndex();
-  Result<bool> IndexHasForeignEntries();
-  Result<void> RemoveUnusedImages();
+  Result<void> ForgetUnused();
+  Result<void> RemoveUnusedFiles();
   Result<void> RemoveUnusedBoxDirs();
 
   std::unique_ptr<Home> home_;
