@@ -38,6 +38,12 @@ Result<Pipe> MakePipe(OurEnd ours, uid_t owner) {
   return pipe;
 }
 
+// Where an execution starts that names no directory.
+std::string DefaultDirectory() {
+  auto home = sys::StatAt(AT_FDCWD, "/root");
+  return home.ok() && S_ISDIR(home.value().st_mode) ? "/root" : "/";
+}
+
 }  // namespace
 
 void OutputDrains::Add(UniqueFd pipe) {
@@ -94,7 +100,7 @@ Result<void> Execution::Start(proto::Exec& request, Identity identity) {
   spawn.command = BOXLITE_TRY(MakeCommand(request, identity));
   Ends ends = BOXLITE_TRY(is_tty ? OpenTty(request, identity) : OpenPipes(request, identity));
   spawn.identity = std::move(identity);
-  spawn.cwd = request.cwd.empty() ? "/" : request.cwd;
+  spawn.cwd = request.cwd.empty() ? DefaultDirectory() : request.cwd;
   spawn.limits = std::move(request.limits);
   spawn.terminal = is_tty ? Terminal::kYes : Terminal::kNo;
   spawn.cgroup_fd = cgroup_->fd();

@@ -1,6 +1,8 @@
 #include "guest-agent/file_writer.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,6 +29,14 @@ Result<void> MakeParents(const std::string& path) {
     BOXLITE_TRY(sys::MakeDirAt(AT_FDCWD, path.substr(0, slash), kParentMode));
   }
   return {};
+}
+
+// /proc, /sys and control groups: their files are knobs, and no other can be made beside them.
+bool IsKernelFile(const std::string& path) {
+  struct statfs system {};
+  if (::statfs(path.c_str(), &system) < 0) return false;
+  return system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC ||
+         system.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 std::string RandomSuffix() {
@@ -65,7 +75,7 @@ Result<void> FileWriter::Open(const proto::WriteFile& request) {
   struct stat info {};
   if (::lstat(path_.c_str(), &info) == 0) {
     if (S_ISDIR(info.st_mode)) return sys::ErrnoError("write " + path_, EISDIR);
-    if (!S_ISREG(info.st_mode)) return OpenInPlace(request);
+    if (!S_ISREG(info.st_mode) || IsKernelFile(path_)) return OpenInPlace(request);
   } else if (errno != ENOENT) {
     return sys::ErrnoError("write " + path_);
   }

@@ -18,8 +18,7 @@
 namespace boxlite::agent {
 namespace {
 
-// An execution takes a handful of descriptors; what programs get is what they know from other
-// systems: few by default, more on request.
+// An execution takes a handful of descriptors, and there may be many.
 constexpr rlimit kOwnDescriptors{1048576, 1048576};
 
 void WriteToConsole(LogLevel, std::string_view line) {

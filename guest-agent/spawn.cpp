@@ -19,6 +19,10 @@ namespace {
 
 constexpr size_t kChildStack = 64 * 1024;
 
+// The agent's own limit on descriptors is high; programs get what they know from other systems: few
+// at first (select() breaks beyond 1024), more on request.
+constexpr rlimit kDescriptors{1024, 1048576};
+
 enum class Stage { kNone, kTerminal, kStdio, kLimit, kCwd, kIdentity, kExecute };
 
 // What the child reads, and writes where it fails: its memory is ours.
@@ -36,6 +40,7 @@ struct Child {
 // set by raw calls because libc's would want to tell other threads.
 
 bool SetLimits(Child& child) {
+  ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &kDescriptors, nullptr);
   for (const proto::ResourceLimit& limit : child.request->limits) {
     rlimit value{limit.value, limit.value};
     if (::syscall(SYS_prlimit64, 0, limit.resource, &value, nullptr) < 0) return false;

@@ -147,13 +147,17 @@ void Machine::Accept() {
   if (::poll(&waiting, 1, kDeadlineMs) != 1) throw std::runtime_error("QEMU does not connect");
   socket_.Reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   parser_ = proto::FrameParser();
-  streams_.clear();
   int before = hellos_;
+  RunUntil([this, before] { return hellos_ > before; });
+  hello_ms_ = MonotonicMs() - started_ms_;
+  SayHello();
+}
+
+void Machine::SayHello() {
+  streams_.clear();
   proto::Hello hello;
   hello.role = proto::Role::kVm;
   hello.build = "guest test";
-  RunUntil([this, before] { return hellos_ > before; });
-  hello_ms_ = MonotonicMs() - started_ms_;
   Send(Kind::kHello, 0, proto::Encode(hello));
 }
 
@@ -254,6 +258,7 @@ void Machine::Handle(const proto::Frame& frame) {
   Kind kind = frame.header.kind;
   if (kind == Kind::kHello) ++hellos_;
   if (kind == Kind::kBye) said_bye_ = true;
+  if (kind == Kind::kUnsupported) ++unsupported_;
   auto place = streams_.find(frame.header.stream);
   if (frame.header.stream == 0) return;
   if (place == streams_.end() || place->second.over()) {

@@ -48,6 +48,7 @@ class Machine {
 
   // Waits for QEMU to connect anew and for the agent's hello.
   void Reconnect();
+  void SayHello();
   void Configure();
 
   template <typename Request>
@@ -85,6 +86,7 @@ class Machine {
   bool said_bye() const { return said_bye_; }
   std::string Console() const;
   int hellos() const { return hellos_; }
+  int unsupported() const { return unsupported_; }
   int64_t hello_ms() const { return hello_ms_; }
   const std::string& scratch() const { return scratch_; }
 
@@ -102,6 +104,7 @@ class Machine {
   std::map<uint32_t, Stream> streams_;
   uint32_t next_stream_ = 1;
   int hellos_ = 0;
+  int unsupported_ = 0;
   bool said_bye_ = false;
   bool at_end_ = false;
   int64_t started_ms_ = 0, hello_ms_ = 0;
