@@ -1,0 +1,66 @@
+#include "jail/filter.h"
+
+#include <seccomp.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/sys.h"
+
+namespace boxlite::jail {
+namespace {
+
+void OnViolation(int, siginfo_t* info, void*) {
+  char text[96];
+  int length = std::snprintf(
+      text, sizeof text, "boxlite: system call %d is not allowed here; ending\n", info->si_syscall);
+  if (length > 0) {
+    [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, static_cast<size_t>(length));
+  }
+  ::_exit(128 + SIGSYS);
+}
+
+Result<void> InstallHandler() {
+  struct sigaction action {};
+  action.sa_sigaction = OnViolation;
+  action.sa_flags = SA_SIGINFO;
+  if (::sigaction(SIGSYS, &action, nullptr) < 0) return sys::ErrnoError("catch SIGSYS");
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGSYS);
+  if (::sigprocmask(SIG_UNBLOCK, &set, nullptr) < 0) return sys::ErrnoError("unblock SIGSYS");
+  return {};
+}
+
+Result<void> Check(int result, const char* what) {
+  if (result < 0) return Error::FromErrno(Code::kInternal, what, -result);
+  return {};
+}
+
+}  // namespace
+
+Result<void> LoadFilter(std::span<const Rule> rules) {
+  BOXLITE_TRY(InstallHandler());
+  std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_TRAP),
+                                                          seccomp_release);
+  if (!filter) return Error(Code::kInternal, "create a system-call filter");
+  // A list sorted for the machine is searched in a tree; relaying makes many calls.
+  seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  for (const Rule& rule : rules) {
+    int status = 0;
+    if (rule.argument) {
+      scmp_arg_cmp compare{rule.argument->index, SCMP_CMP_MASKED_EQ, rule.argument->mask,
+                           rule.argument->value};
+      status = seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, rule.call, 1, &compare);
+    } else {
+      status = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, rule.call, 0);
+    }
+    BOXLITE_TRY(Check(status, "add to the system-call filter"));
+  }
+  return Check(seccomp_load(filter.get()), "load the system-call filter");
+}
+
+}  // namespace boxlite::jail

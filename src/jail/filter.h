@@ -1,0 +1,33 @@
+// The system-call filter: an allow-list, by libseccomp. Nobody else includes <seccomp.h>.
+//
+// A process kind has one list (`Rules`), loaded for all of its threads. Finer filters (one for each
+// thread kind) are further lists loaded on top later: a call has to pass all of them.
+//
+// A call that is not on the list ends the process at once; its number is written to standard error
+// first (which a helper has pointed at its log).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/result.h"
+
+namespace boxlite::jail {
+
+// `call` is allowed; with `argument`, only where that argument (0 is the first), masked, has the
+// value.
+struct Rule {
+  int call = 0;  // SYS_*
+  struct Argument {
+    unsigned index = 0;
+    uint64_t mask = 0;
+    uint64_t value = 0;
+  };
+  std::optional<Argument> argument;
+};
+
+// Needs no_new_privs. Cannot be taken back.
+Result<void> LoadFilter(std::span<const Rule> rules);
+
+}  // namespace boxlite::jail

@@ -1,0 +1,72 @@
+#include "machine/console_log.h"
+
+#include <algorithm>
+
+#include "base/sys.h"
+
+namespace boxlite::machine {
+namespace {
+
+constexpr std::string_view kPanic = "Kernel panic - not syncing";
+constexpr std::string_view kWrapMark = "\n[... the log continues at its middle ...]\n";
+
+char Printable(char c) {
+  bool plain = (c >= ' ' && c <= '~') || c == '\t';
+  return plain ? c : '?';
+}
+
+// "[    1.234567] Kernel panic …": a program may write the words, too, but the kernel's own lines
+// carry the time. (Root in the guest can forge that as well, and lies about its own box only.)
+bool IsKernelLine(std::string_view line) {
+  return !line.empty() && line.front() == '[' && line.find("] ") != std::string_view::npos;
+}
+
+}  // namespace
+
+void ConsoleLog::Append(std::string_view bytes) {
+  for (char c : bytes) {
+    if (c == '\r') continue;
+    if (c == '\n' || line_.size() >= kLineLimit) EndLine();
+    if (c != '\n') line_ += Printable(c);
+  }
+}
+
+void ConsoleLog::EndLine() {
+  if (IsKernelLine(line_)) {
+    size_t at = line_.find(kPanic);
+    if (at != std::string::npos && panic_.empty()) panic_ = line_.substr(at);
+    // The kernel says so when it has nothing left to kill, or kills the agent.
+    if (line_.find("System is deadlocked on memory") != std::string::npos ||
+        line_.find("Out of memory: Killed process 1 ") != std::string::npos)
+      out_of_memory_ = true;
+  }
+  line_ += '\n';
+  WriteFile(line_);
+  tail_ += line_;
+  line_.clear();
+  if (tail_.size() > 2 * kTailSize) tail_.erase(0, tail_.size() - kTailSize);
+}
+
+void ConsoleLog::WriteFile(std::string_view text) {
+  if (file_ < 0 || file_limit_ == 0) return;
+  if (file_at_ + text.size() > file_limit_) {
+    // A full disk or the like costs the log and nothing else.
+    file_at_ = file_limit_ / 2;
+    if (!wrapped_) static_cast<void>(sys::WriteAllAt(file_, AsBytes(kWrapMark), file_at_));
+    if (!wrapped_) file_at_ += kWrapMark.size();
+    wrapped_ = true;
+  }
+  static_cast<void>(sys::WriteAllAt(file_, AsBytes(text), file_at_));
+  file_at_ += text.size();
+}
+
+std::string ConsoleLog::Tail(size_t limit) const {
+  std::string text = tail_ + line_;
+  if (text.size() <= limit) return text;
+  size_t from = text.size() - limit;
+  size_t line = text.find('\n', from);
+  if (line != std::string::npos && line + 1 < text.size()) from = line + 1;
+  return text.substr(from);
+}
+
+}  // namespace boxlite::machine

@@ -1,0 +1,108 @@
+// A machine: one virtual machine of whatever engine, and the two values it is built from.
+//
+// MachineSpec is what shapes it and goes into a template's key; BoxIdentity is what makes it one
+// box's. A device that no code serves yet has its slot in the spec all the same, because
+// virtio-mmio has no hot-plug: the set is fixed when a machine is first booted.
+//
+// Thread rule: the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "loop/loop.h"
+
+namespace boxlite::machine {
+
+enum class CpuModel : uint8_t { kMax };  // everything that the accelerator can give
+enum class Accelerator : uint8_t { kTcg, kKvm };
+
+// The virtio-mmio slots, by number. Also the order in which the guest names its disks.
+enum class Slot : uint8_t {
+  kConsole = 0,
+  kRng = 1,
+  kBalloon = 2,
+  kNet = 3,
+  kRootDisk = 4,
+  kScratchDisk = 5,
+  kVolumes = 6,
+};
+
+struct MachineSpec {
+  UniqueFd kernel;     // an ELF image
+  UniqueFd initramfs;  // cpio
+  uint32_t cpus = 1;
+  uint32_t memory_mib = 512;
+  CpuModel cpu_model = CpuModel::kMax;
+  Accelerator accelerator = Accelerator::kTcg;
+  bool whole_kernel_log = false;        // and not only emergencies
+  bool scratch_disk = false;            // a disk is in Slot::kScratchDisk
+  std::string qemu_path;                // for the qemu engine
+  uint32_t translation_cache_mib = 32;  // for the qemu engine with TCG
+};
+
+struct BoxIdentity {
+  UniqueFd root_disk;     // opened for reading only
+  UniqueFd scratch_disk;  // where the spec has one
+  std::string hostname;
+  std::string working_dir;
+  std::string entropy;
+};
+
+enum class EndKind : uint8_t {
+  kReset,   // the guest restarted the machine
+  kKilled,  // a signal ended the monitor
+  kFailed,  // the monitor gave up
+};
+
+struct MachineEnd {
+  EndKind kind = EndKind::kFailed;
+  std::string detail;  // one sentence; "" for a reset
+};
+
+// Called on the loop, never inside a call of Machine's.
+struct MachineEvents {
+  std::function<void(std::string_view)> on_console;  // bytes of the serial console
+  std::function<void(MachineEnd)> on_ended;          // once; nothing comes after it
+};
+
+using Completion = std::function<void(Result<void>)>;
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+
+  // Begins to wait for the machine on `loop`, which outlives it. After this the process may lock
+  // itself in: nothing is opened by name any more.
+  virtual Result<void> Start(loop::Loop& loop, MachineEvents events) = 0;
+
+  // The byte stream to the agent's port. Once.
+  virtual UniqueFd TakeAgentStream() = 0;
+
+  virtual void Pause(Completion done) = 0;
+  virtual void Resume(Completion done) = 0;
+  virtual void Save(UniqueFd into, Completion done) = 0;
+  virtual void Restore(UniqueFd from, Completion done) = 0;
+
+  // Ends the machine as it stands: orderly towards its disks' files, without asking the guest. A
+  // monitor that does not obey is killed. `on_ended` follows.
+  virtual void Stop() = 0;
+
+  // Lines for Launched.jail.
+  virtual const std::vector<std::string>& jail_layers() const = 0;
+};
+
+// The descriptors in `spec` and `identity` are only borrowed by a machine that exists.
+struct MachineParts {
+  MachineSpec spec;
+  BoxIdentity identity;
+};
+Result<std::unique_ptr<Machine>> CreateQemuMachine(MachineParts parts);
+
+}  // namespace boxlite::machine
