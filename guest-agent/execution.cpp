@@ -20,6 +20,12 @@ constexpr uint64_t kGraceMs = 200;
 constexpr int kOutputPipeSize = 1024 * 1024;  // fewer switches between a writer and us
 constexpr size_t kDrainSize = 64 * 1024;
 
+// Where a request names no directory.
+std::string DefaultDirectory() {
+  auto home = sys::StatAt(AT_FDCWD, "/root");
+  return home.ok() && S_ISDIR(home.value().st_mode) ? "/root" : "/";
+}
+
 struct Pipe {
   UniqueFd read, write;
 };

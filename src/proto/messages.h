@@ -138,7 +138,7 @@ struct Exec {
   std::vector<std::string> argv;
   std::vector<std::string>
       env;           // NAME=value, the whole environment but for HOME, which comes from /etc/passwd
-  std::string cwd;   // empty: "/"; must exist
+  std::string cwd;   // must exist; empty: /root where that exists, else "/"
   std::string user;  // name or number, ":group" may follow; empty: root
   uint32_t flags = 0;
   uint16_t rows = 0, columns = 0;
