@@ -65,3 +65,17 @@ build_tools() {
   make_venv "$root/build/tools" "$({ find_python && cat "$root/scripts/tools.txt"; } | hash_of)" \
     --requirement "$root/scripts/tools.txt"
 }
+
+# The package is installed as a user would do it, and told where the library is. pip builds beside its source, so it gets
+# a copy.
+build_venv() {
+  local hash source=$root/build/venv-source
+  rm -rf "$source"
+  cp -r "$root/bindings/python" "$source"
+  find "$source" -name __pycache__ -prune -exec rm -rf {} +
+  hash=$({ find_python && cd "$source" && find . -type f -print0 | sort -z | xargs -0 sha256sum; } | hash_of)
+  make_venv "$root/build/venv" "$hash" "$source"
+  rm -rf "$source"
+  "$root/build/venv/bin/python" -m boxlite.locate "$root/build/stage" >/dev/null ||
+    die "the package in build/venv cannot load the library in build/stage"
+}

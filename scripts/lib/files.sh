@@ -8,7 +8,7 @@ project_files() {
   git -C "$root" rev-parse --git-dir >/dev/null 2>&1 || die "$root is not a git clone; the checks need its list of files"
   local file
   while IFS= read -r -d '' file; do
-    [[ -f $root/$file ]] && printf '%s\0' "$file"
+    if [[ -f $root/$file ]]; then printf '%s\0' "$file"; fi
   done < <(git -C "$root" ls-files -z --cached --others --exclude-standard --deduplicate -- "$@")
 }
 
@@ -17,6 +17,6 @@ interpreted_files() {
   local file first
   while IFS= read -r -d '' file; do
     IFS= read -r first <"$root/$file" 2>/dev/null || continue
-    [[ $first =~ ^#!.*[/\ ]$1([0-9.]*)( |$) ]] && printf '%s\0' "$file"
-  done < <(project_files)
+    if [[ $first =~ ^#!.*[/\ ]$1([0-9.]*)( |$) ]]; then printf '%s\0' "$file"; fi
+  done < <(project_files .)
 }
