@@ -44,12 +44,6 @@ Result<Pipe> MakePipe(OurEnd ours, uid_t owner) {
   return pipe;
 }
 
-// Where an execution starts that names no directory.
-std::string DefaultDirectory() {
-  auto home = sys::StatAt(AT_FDCWD, "/root");
-  return home.ok() && S_ISDIR(home.value().st_mode) ? "/root" : "/";
-}
-
 }  // namespace
 
 void OutputDrains::Add(UniqueFd pipe) {
