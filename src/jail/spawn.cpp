@@ -25,7 +25,8 @@
 namespace boxlite::jail {
 namespace {
 
-constexpr int kWithoutUser = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
+constexpr int kWithoutUser =
+    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
 constexpr size_t kStackSize = 256 * 1024;
 constexpr const char* kNewRoot = "/tmp";  // covered inside the child's mount namespace only
 constexpr const char* kOldRoot = "/.host";

@@ -1,6 +1,6 @@
 #include "machine/console_log.h"
 
-#include <algorithm>
+#include <unistd.h>
 
 #include "base/sys.h"
 
@@ -50,13 +50,14 @@ void ConsoleLog::EndLine() {
 void ConsoleLog::WriteFile(std::string_view text) {
   if (file_ < 0 || file_limit_ == 0) return;
   if (file_at_ + text.size() > file_limit_) {
-    // A full disk or the like costs the log and nothing else.
     file_at_ = file_limit_ / 2;
-    if (!wrapped_) static_cast<void>(sys::WriteAllAt(file_, AsBytes(kWrapMark), file_at_));
-    if (!wrapped_) file_at_ += kWrapMark.size();
-    wrapped_ = true;
+    static_cast<void>(::lseek(file_, static_cast<off_t>(file_at_), SEEK_SET));
+    static_cast<void>(sys::WriteAll(file_, AsBytes(kWrapMark)));
+    file_at_ += kWrapMark.size();
   }
-  static_cast<void>(sys::WriteAllAt(file_, AsBytes(text), file_at_));
+  // At the file's own position, which our standard error shares. A full disk or the like costs the
+  // log and nothing else.
+  static_cast<void>(sys::WriteAll(file_, AsBytes(text)));
   file_at_ += text.size();
 }
 

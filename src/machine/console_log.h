@@ -38,7 +38,6 @@ class ConsoleLog {
   int file_;
   const size_t file_limit_;
   size_t file_at_ = 0;
-  bool wrapped_ = false;
   std::string line_;
   std::string tail_;
   std::string panic_;

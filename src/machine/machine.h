@@ -98,7 +98,7 @@ class Machine {
   virtual const std::vector<std::string>& jail_layers() const = 0;
 };
 
-// The descriptors in `spec` and `identity` are only borrowed by a machine that exists.
+// What a machine is made of; the engine closes its descriptors once the machine holds them.
 struct MachineParts {
   MachineSpec spec;
   BoxIdentity identity;

@@ -1,0 +1,30 @@
+// Locking boxlite-vm in, after QEMU was spawned and before any byte of the guest is read. From then
+// on it opens nothing by name. Main thread, before there is another.
+#pragma once
+
+#include "base/result.h"
+#include "jail/jail.h"
+
+namespace boxlite::vm {
+
+// Descriptors that the library hands over; docs/protocol.md, "Operations of boxlite-vm".
+enum : int {
+  kControlFd = 3,
+  kListenFd = 4,
+  kLockFd = 5,
+  kExitFd = 6,
+  kKernelFd = 7,
+  kInitramfsFd = 8,
+  kRootDiskFd = 9,
+  kScratchDiskFd = 10,
+  kLogFd = 11,
+};
+
+// First thing in main: closes what was not handed over, forgets the environment, points the
+// standard streams away from the caller's.
+Result<void> TidyUp(char** environment);
+
+// Notes each layer in `report`; one that our own design needs and that fails is an error.
+Result<void> LockIn(jail::Report& report);
+
+}  // namespace boxlite::vm

@@ -1,0 +1,120 @@
+// boxlite-vm: one running box. The library starts it with the descriptors of docs/protocol.md; the
+// box lives as long as it does.
+//
+//   boxlite-vm [--accel=tcg|kvm]   run a box
+//   boxlite-vm --probe             say what this host offers
+//   boxlite-vm --version
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "vm/box.h"
+#include "vm/lock_in.h"
+
+namespace boxlite::vm {
+namespace {
+
+int Complain(const Error& error) {
+  std::fprintf(stderr, "boxlite-vm: %s\n", error.message().c_str());
+  return 1;
+}
+
+Result<void> CheckDescriptors() {
+  for (int fd :
+       {kControlFd, kListenFd, kLockFd, kExitFd, kKernelFd, kInitramfsFd, kRootDiskFd, kLogFd}) {
+    if (::fcntl(fd, F_GETFD) < 0)
+      return Error(Code::kInvalidArgument,
+                   "descriptor " + std::to_string(fd) +
+                       " is missing; this program is started by the boxlite library");
+  }
+  return {};
+}
+
+// SIGTERM and friends become readable; SIGPIPE and a terminal's signals are none of our business.
+Result<UniqueFd> CatchSignals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, number);
+  if (::sigprocmask(SIG_SETMASK, &set, nullptr) < 0) return sys::ErrnoError("block signals");
+  ::signal(SIGPIPE, SIG_IGN);
+  int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) return sys::ErrnoError("catch signals");
+  return UniqueFd(fd);
+}
+
+// A launch that failed before there was a Box leaves the same traces as one that failed later.
+int GiveUp(const FirstClient& client, const Error& why) {
+  proto::BoxExit exit;
+  exit.status = proto::ToRecord(why);
+  exit.reason = proto::ExitReason::kBoot;
+  exit.detail = why.message();
+  exit.at_ms = static_cast<uint64_t>(RealtimeMs());
+  static_cast<void>(sys::WriteAllAt(kExitFd, proto::Encode(exit), 0));
+  RefuseLaunch(client, why);
+  return 1;
+}
+
+Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
+  parts.launch = BOXLITE_TRY(proto::Decode<proto::Launch>(parts.first_client.launch));
+  BOXLITE_TRY(ValidateLaunch(parts.launch));
+  parts.engine = BOXLITE_TRY(ChooseEngine(parts.launch, accelerator));
+  parts.signals = BOXLITE_TRY(CatchSignals());
+  parts.machine = BOXLITE_TRY(StartMachine(parts.launch, accelerator));
+  parts.listener.Reset(kListenFd);
+  parts.exit_file.Reset(::dup(kExitFd));
+  parts.log_file.Reset(kLogFd);
+  return {};
+}
+
+int RunBox(machine::Accelerator accelerator, char** environment) {
+  int64_t started_ns = MonotonicNs();
+  Result<void> checked = CheckDescriptors();
+  if (!checked.ok()) return Complain(checked.error());
+  Result<void> tidied = TidyUp(environment);
+  if (!tidied.ok()) return Complain(tidied.error());
+  auto client = ReadLaunch(UniqueFd(kControlFd));
+  if (!client.ok()) return Complain(client.error());
+  Box::Parts parts;
+  parts.started_ns = started_ns;
+  parts.first_client = client.TakeValue();
+  Result<void> prepared = Prepare(parts, accelerator);
+  if (!prepared.ok()) return GiveUp(parts.first_client, prepared.error());
+  auto loop = loop::Loop::Create();
+  if (!loop.ok()) return GiveUp(parts.first_client, loop.error());
+  Box box(*loop.value(), std::move(parts));
+  Result<void> started = box.Start();
+  if (!started.ok()) return Complain(started.error());
+  jail::Report report;
+  Result<void> locked = LockIn(report);
+  if (!locked.ok()) return Complain(locked.error());
+  box.SetJail(report.lines());
+  loop.value()->Run();
+  return 0;
+}
+
+int Main(int argc, char** argv, char** environment) {
+  auto accelerator = machine::Accelerator::kTcg;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--version") == 0) return std::puts("boxlite-vm " BOXLITE_VERSION) < 0;
+    if (std::strcmp(argv[i], "--probe") == 0) return std::fputs(ProbeHost().c_str(), stdout) < 0;
+    if (std::strcmp(argv[i], "--accel=kvm") == 0) {
+      accelerator = machine::Accelerator::kKvm;
+    } else if (std::strcmp(argv[i], "--accel=tcg") != 0) {
+      return Complain(Error(Code::kInvalidArgument, std::string("unknown option ") + argv[i]));
+    }
+  }
+  return RunBox(accelerator, environment);
+}
+
+}  // namespace
+}  // namespace boxlite::vm
+
+int main(int argc, char** argv, char** environment) {
+  return boxlite::vm::Main(argc, argv, environment);
+}
