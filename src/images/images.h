@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -22,6 +23,9 @@
 #include "store/store.h"
 
 namespace boxlite::images {
+
+struct JobHost;
+class Reaper;
 
 // Work in progress. Destroying it cancels: this process stops waiting, and the job itself ends when
 // nobody waits for it any more. May be destroyed inside its own callback.
@@ -56,6 +60,7 @@ struct Wanted {
   Refresh refresh = Refresh::kIfMissing;
 };
 
+constexpr std::string_view kLayoutScheme = "oci:";
 // The name under which an image from a layout directory is recorded: "oci:/path".
 std::string LayoutReference(const std::string& rootfs_path);
 
@@ -86,7 +91,10 @@ class ImageManager {
   std::unique_ptr<Operation> BlankDisk(uint64_t size, proto::Journal journal, Done<UniqueFd> done);
 
  private:
+  JobHost Host();
+
   Parts parts_;
+  std::shared_ptr<Reaper> reaper_;  // shared with what is still being started
 };
 
 }  // namespace boxlite::images
