@@ -1,0 +1,194 @@
+"""SimpleBox: a box for as long as a block of code, and commands that are waited for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from boxlite._box import Box, Path
+from boxlite._execution import MAX_OUTPUT, ExecResult
+from boxlite._info import BoxInfo
+from boxlite._options import (
+    DEFAULT_IMAGE,
+    AdvancedBoxOptions,
+    BoxOptions,
+    EngineName,
+    Env,
+    IsolationName,
+    SecurityOptions,
+    refuse_unsupported,
+    unsupported_call,
+)
+from boxlite._runtime import Boxlite
+from boxlite.errors import BoxliteError, InvalidStateError, TimeoutError  # noqa: A004
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class SimpleBox:
+    """A box that is made, started, stopped and removed by an `async with` block.
+
+    It takes every option of `BoxOptions` as a keyword argument, and `runtime`, the runtime that it belongs to (the
+    default one unless told otherwise). `start` and `stop` do without the block.
+    """
+
+    def __init__(
+        self,
+        image: str | None = None,
+        *,
+        runtime: Boxlite | None = None,
+        rootfs_path: str | os.PathLike[str] | None = None,
+        cpus: int | None = None,
+        memory_mib: int | None = None,
+        disk_size_gb: float | None = None,
+        working_dir: str | None = None,
+        env: Env | None = None,
+        volumes: Any = None,
+        ports: Any = None,
+        auto_remove: bool | None = None,
+        detach: bool = False,
+        name: str | None = None,
+        user: str | None = None,
+        entrypoint: str | Sequence[str] | None = None,
+        cmd: str | Sequence[str] | None = None,
+        network: Any = None,
+        security: SecurityOptions | None = None,
+        secrets: Any = None,
+        labels: Mapping[str, str] | None = None,
+        engine: EngineName = "auto",
+        isolation: IsolationName = "any",
+        advanced: AdvancedBoxOptions | None = None,
+        cpu: int | None = None,
+        memory: int | None = None,
+        disk_size: int | None = None,
+        workdir: str | None = None,
+        cwd: str | None = None,
+        mounts: Any = None,
+        auto_delete: int | None = None,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "runtime")}
+        if image is None and rootfs_path is None:
+            given["image"] = DEFAULT_IMAGE
+        self._options = BoxOptions(**given)
+        self._runtime = runtime
+        self._box: Box | None = None
+
+    def __repr__(self) -> str:
+        return f"<boxlite.SimpleBox {self._box.id if self._box else 'not made yet'}>"
+
+    @property
+    def box(self) -> Box:
+        """The box below. InvalidStateError before it is made."""
+        if self._box is None:
+            raise InvalidStateError(
+                "this SimpleBox was not started yet",
+                hint="use it in an `async with` block, or await start()",
+            )
+        return self._box
+
+    @property
+    def id(self) -> str:
+        """26 characters (ULID). InvalidStateError before it is made."""
+        return self.box.id
+
+    @property
+    def name(self) -> str | None:
+        """As it was given."""
+        return self._options.name
+
+    async def start(self) -> Self:
+        """Makes the box where it was not made, and starts it. Where that fails, or is cancelled, nothing is left."""
+        made = self._box is None
+        box = self._made()
+        try:
+            await box.start()
+        except BaseException:
+            if made:
+                self._box = None
+                await self._discard(box)
+            raise
+        return self
+
+    def _made(self) -> Box:
+        if self._box is None:
+            refuse_unsupported(self._options)
+            self._box = (self._runtime or Boxlite.default()).create(self._options)
+        return self._box
+
+    @staticmethod
+    async def _discard(box: Box) -> None:
+        try:
+            await box.remove(force=True)
+        except BoxliteError:
+            pass  # the first error says more
+
+    async def stop(self) -> None:
+        """Stops the box, which also removes it unless `auto_remove` is False. Before it is made: no effect."""
+        if self._box is not None:
+            await self._box.stop()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def exec(
+        self,
+        cmd: str | bytes | list[str],
+        *args: Any,
+        env: Env | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        max_output: int = MAX_OUTPUT,
+    ) -> ExecResult:
+        """Runs a command to its end. Its exit code is in the result and raises nothing; its stdin is empty.
+
+        `env`: a dict or pairs, over the box's. `timeout`: seconds, then the whole process tree is killed and
+        TimeoutError raised, whose `.result` has the partial output. `max_output`: bytes of each stream that are kept,
+        the first and the last half of that; `.truncated` says so. ExecutionError where the command cannot be started.
+        Cancelled (also by `asyncio.wait_for`), it kills the process tree.
+        """
+        execution = await self._made().exec(
+            cmd, *args, env=env, cwd=cwd, user=user, timeout=timeout, stdin=False, max_output=max_output
+        )
+        try:
+            result = await execution.wait()
+        except BaseException:
+            execution.kill_quietly()
+            raise
+        if result.timed_out:
+            raise TimeoutError(f"{cmd!r} was ended after {timeout} seconds", result=result)
+        return result
+
+    async def write_file(self, path: Path, data: str | bytes, mode: int = 0o644) -> None:
+        """As `Box.write_file`."""
+        await self._made().write_file(path, data, mode)
+
+    async def read_file(self, path: Path) -> bytes:
+        """As `Box.read_file`."""
+        return await self._made().read_file(path)
+
+    def info(self) -> BoxInfo:
+        """What the records say now; it can be awaited. NotFoundError where the box was removed."""
+        return self.box.info()
+
+    # ---- what this version does not have
+
+    async def metrics(self) -> NoReturn:
+        """UnsupportedError."""
+        raise unsupported_call("SimpleBox.metrics")
+
+    async def copy_in(self, host: Path, guest: Path, **_options: Any) -> NoReturn:
+        """UnsupportedError."""
+        raise unsupported_call("SimpleBox.copy_in")
+
+    async def copy_out(self, guest: Path, host: Path, **_options: Any) -> NoReturn:
+        """UnsupportedError."""
+        raise unsupported_call("SimpleBox.copy_out")

@@ -1,0 +1,3 @@
+"""The version of this package; it is the library's."""
+
+__version__ = "0.1.0"
