@@ -23,15 +23,16 @@ namespace boxlite::machine {
 enum class CpuModel : uint8_t { kMax };  // everything that the accelerator can give
 enum class Accelerator : uint8_t { kTcg, kKvm };
 
-// The virtio-mmio slots, by number. Also the order in which the guest names its disks.
+// The virtio-mmio slots, by number. The guest's kernel finds them from the highest down, so that
+// the root disk is vda and the scratch disk vdb, whatever else there is.
 enum class Slot : uint8_t {
   kConsole = 0,
   kRng = 1,
   kBalloon = 2,
   kNet = 3,
-  kRootDisk = 4,
+  kVolumes = 4,
   kScratchDisk = 5,
-  kVolumes = 6,
+  kRootDisk = 6,
 };
 
 struct MachineSpec {

@@ -80,9 +80,9 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
   std::vector<std::string> argv = {
       program, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-M",
-      // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. The PIT
-      // is what the kernel calibrates the local APIC's timer with; under KVM it is not needed.
-      std::string("microvm,acpi=off,pic=off,rtc=off,option-roms=off,pit=") + (tcg ? "on" : "off"),
+      // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. PIC and
+      // PIT are what the kernel calibrates the TSC and the local APIC's timer with under TCG.
+      std::string("microvm,acpi=off,rtc=off,x-option-roms=off,pit=") + (tcg ? "on" : "off"),
       "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", "max", "-smp",
       std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
       KernelCommandLine(spec)};

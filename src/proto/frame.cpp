@@ -86,4 +86,11 @@ Result<std::optional<Frame>> FrameParser::Next() {
   return std::optional<Frame>(frame);
 }
 
+Bytes FrameParser::TakeUnparsed() {
+  auto from = buffer_.begin() + static_cast<ptrdiff_t>(begin_);
+  Bytes rest(from, from + static_cast<ptrdiff_t>(end_ - begin_));
+  begin_ = end_ = 0;
+  return rest;
+}
+
 }  // namespace boxlite::proto

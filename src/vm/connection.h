@@ -40,7 +40,7 @@ class Connection : private loop::StreamHandler {
   Connection(loop::Loop& loop, Events events);
   std::span<uint8_t> ReadSpace() override { return {parser_.Space(kReadSize), kReadSize}; }
   void OnRead(size_t size) override;
-  void OnEnd(Result<void> why) override { End(std::move(why)); }
+  void OnEnd(Result<void>) override { End({}); }  // A reset is an end like another.
   Result<void> HandleFrames();
   void OnTurn();
   void End(Result<void> why);

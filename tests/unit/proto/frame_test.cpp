@@ -42,6 +42,23 @@ TEST(FrameParser, UnknownChannelOrFlags_IsAnError) {
   }
 }
 
+TEST(FrameParser, TakeUnparsed_GivesWhatAnotherParserGoesOnWith) {
+  Bytes wire;
+  AppendFrame(wire, Kind::kHello, 0, AsBytes("first"));
+  AppendFrame(wire, Kind::kData, 7, AsBytes("second"), Channel::kOutput);
+  wire.resize(wire.size() - 1);
+  FrameParser parser, other;
+  parser.Append(wire);
+  ASSERT_TRUE(parser.Next().value());
+  other.Append(parser.TakeUnparsed());
+  EXPECT_TRUE(parser.TakeUnparsed().empty());
+  ASSERT_FALSE(other.Next().value());
+  other.Append(AsBytes("d"));
+  auto frame = other.Next().TakeValue();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(AsText(frame->payload), "second");
+}
+
 TEST(ParseCredit, ZeroOrWrongSize_IsAnError) {
   Bytes zero(4, 0), three(3, 1);
   EXPECT_FALSE(ParseCredit({{4, 1, Kind::kCredit, Channel::kOutput}, zero}).ok());

@@ -1,0 +1,56 @@
+// boxlite-vm as the library starts it: a child of the test with the descriptors it asks for.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "proto/messages.h"
+#include "vm/client.h"
+
+namespace boxlite::vm_test {
+
+struct BoxFiles {
+  std::string kernel, initramfs, root_disk;
+  bool scratch = true;
+};
+BoxFiles DefaultFiles();
+
+class BoxProcess {
+ public:
+  // Starts the program, does not launch.
+  explicit BoxProcess(const BoxFiles& files = DefaultFiles());
+  ~BoxProcess();
+  BoxProcess(const BoxProcess&) = delete;
+  BoxProcess& operator=(const BoxProcess&) = delete;
+
+  static proto::Launch DefaultLaunch();
+
+  Client& owner() { return *owner_; }
+  // LAUNCH and wait for its ACCEPT.
+  proto::Launched Launch(proto::Launch launch = DefaultLaunch());
+  uint32_t launch_stream() const { return launch_stream_; }
+  std::unique_ptr<Client> Connect();
+
+  // Waits for the process's end: its wait status.
+  int WaitEnd();
+  proto::BoxExit ExitRecord() const;
+  std::string Log() const;
+  pid_t pid() const { return pid_; }
+  // The QEMU process, by its parent.
+  pid_t QemuPid() const;
+
+ private:
+  std::string directory_;
+  pid_t pid_ = -1;
+  std::unique_ptr<Client> owner_;
+  uint32_t launch_stream_ = 0;
+};
+
+// Runs the program with `argument` and returns what it printed.
+std::string RunProgram(const std::string& argument);
+
+}  // namespace boxlite::vm_test

@@ -1,0 +1,61 @@
+// A box from LAUNCH to its end: the real program, a real guest.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "vm/box_process.h"
+
+namespace boxlite::vm_test {
+namespace {
+
+using proto::ExitReason;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST(Launch, Launched_SaysWhatItGotAndRunsACommand) {
+  BoxProcess box;
+  proto::Launched launched = box.Launch();
+  EXPECT_EQ(launched.engine, proto::Engine::kQemu);
+  EXPECT_EQ(launched.isolation, proto::Isolation::kSoftware);
+  EXPECT_THAT(launched.engine_reason, HasSubstr("kvm engine"));
+  EXPECT_GT(launched.boot_ms, 0u);
+  EXPECT_THAT(launched.agent_build, HasSubstr("agent"));
+  EXPECT_THAT(launched.jail, Contains(StartsWith("qemu namespaces: ")));
+  EXPECT_THAT(launched.jail, Contains("boxlite-vm system calls: filtered"));
+  Client::Outcome outcome = box.owner().Shell("echo out; echo err >&2; hostname; exit 3");
+  EXPECT_EQ(outcome.output, "out\ntestbox\n");
+  EXPECT_EQ(outcome.error, "err\n");
+  EXPECT_EQ(outcome.closed.exit_code, 3);
+}
+
+TEST(Launch, KernelLogAsked_IsInTheLog) {
+  BoxProcess box;
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.kernel_log = 1;
+  box.Launch(launch);
+  EXPECT_THAT(box.Log(), HasSubstr("] Linux version 6.12"));
+  EXPECT_THAT(box.Log(), HasSubstr("] Run /init as init process\n"));
+}
+
+TEST(Stop, WithTimeout_ShutsDownInOrder) {
+  BoxProcess box;
+  box.Launch();
+  uint32_t sleeper = box.owner().Open(Command({"sleep", "1000"}));
+  box.owner().WaitAccepted(sleeper);
+  proto::Stop stop;
+  stop.timeout_ms = 10'000;
+  uint32_t stream = box.owner().Open(stop);
+  EXPECT_EQ(box.owner().Closed<proto::Closed>(stream).status.code, 0);
+  auto exit = box.owner().Closed<proto::BoxExit>(box.launch_stream());
+  EXPECT_EQ(exit.reason, ExitReason::kStopped);
+  EXPECT_TRUE(box.owner().at(sleeper).over());
+  EXPECT_EQ(box.WaitEnd(), 0);
+  EXPECT_EQ(box.ExitRecord().reason, ExitReason::kStopped);
+  EXPECT_EQ(box.ExitRecord().detail, "it was asked to stop");
+}
+
+}  // namespace
+}  // namespace boxlite::vm_test
