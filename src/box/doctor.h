@@ -1,6 +1,6 @@
-// The doctor: what boxes need from this machine, each finding with what to do about it.
+// Doctor: looks at what boxes need from this machine and says what to do where it is not there.
 //
-// Thread rule: the worker's thread; it starts programs and reads files.
+// Thread rule: blocks (it starts `boxlite-vm --probe`); the worker's thread.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,17 @@
 namespace boxlite::box {
 
 // The numbers of boxlite_doctor_state.
-enum class DoctorState : int32_t { kOk = 0, kWarning = 1, kError = 2 };
+enum class DoctorState : uint8_t { kOk = 0, kWarning = 1, kError = 2 };
 
-struct DoctorFinding {
+struct DoctorLine {
   std::string name;
   DoctorState state = DoctorState::kOk;
   std::string detail;
-  std::string hint;  // "" where nothing is wrong
+  std::string hint;
 };
+using DoctorReport = std::vector<DoctorLine>;
 
-std::vector<DoctorFinding> Examine(const helper::Installation& installation,
-                                   const store::Home& home);
+DoctorReport Examine(const helper::Installation& installation, const std::string& qemu_path,
+                     const store::Home& home);
 
 }  // namespace boxlite::box

@@ -1,0 +1,87 @@
+// Supervisor: everything of a runtime that lives on its loop's thread: the boxes that it has to do
+// with, image operations, and the orderly end of them all.
+//
+// Thread rule: the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "box/completion.h"
+#include "box/doctor.h"
+#include "box/live_box.h"
+#include "box/operation.h"
+#include "box/progress_slot.h"
+#include "box/worker.h"
+#include "helper/installation.h"
+#include "images/images.h"
+#include "store/store.h"
+
+namespace boxlite::box {
+
+class Supervisor {
+ public:
+  // Borrowed from the runtime, which outlives us.
+  struct Parts {
+    loop::Loop& loop;
+    store::Store& store;
+    const helper::Installation& installation;
+    const VmSettings& settings;
+    const Log& log;
+    Outstanding& outstanding;
+  };
+  static Result<std::unique_ptr<Supervisor>> Create(Parts parts);
+  ~Supervisor();
+
+  // The box with this id, made up where this runtime had nothing to do with it so far.
+  LiveBox& Box(const std::string& id);
+
+  void StartBox(const std::string& id, std::shared_ptr<ProgressSlot> progress,
+                CompletionPtr<void> completion, Operation* operation);
+  void StopBox(const std::string& id, uint32_t timeout_ms, CompletionPtr<void> completion,
+               Operation* operation);
+  void RemoveBox(const std::string& id, uint32_t flags, CompletionPtr<void> completion,
+                 Operation* operation);
+  // The task's completion is its own; the operation cancels it.
+  void RunTask(const std::string& id, std::shared_ptr<BoxTask> task, Operation* operation);
+
+  void PullImage(const std::string& reference, std::shared_ptr<ProgressSlot> progress,
+                 CompletionPtr<store::ImageRecord> completion, Operation* operation);
+  void RemoveImage(const std::string& reference, CompletionPtr<void> completion);
+  void Diagnose(CompletionPtr<DoctorReport> completion);
+  // Removes what no record names, some time.
+  void CollectGarbage();
+
+  // `done` when every box that ends with the runtime has ended and nothing is outstanding.
+  void Shutdown(uint32_t timeout_ms, std::function<void()> done);
+  // `done` when the loop may end. Completions that are left are cancelled by being dropped.
+  void Release(std::function<void()> done);
+  // Something may have become idle.
+  void LookAtEnd();
+
+ private:
+  explicit Supervisor(Parts parts);
+  void Sweep();
+  bool BoxesAreQuiet() const;
+  void ReleaseWork();
+
+  Parts parts_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<images::ImageManager> images_;
+  std::unordered_map<std::string, std::unique_ptr<LiveBox>> boxes_;
+  std::unordered_map<uint64_t, std::unique_ptr<images::Operation>> image_operations_;
+  uint64_t last_image_operation_ = 0;
+  loop::Timer sweep_;
+  loop::Timer deadline_;
+  bool release_begun_ = false;
+  std::vector<std::function<void()>> shutdowns_;
+  std::function<void()> released_;
+};
+
+}  // namespace boxlite::box
