@@ -4,6 +4,7 @@ docs/protocol.md is the specification that both follow.
 """
 
 import contextlib
+import hashlib
 import os
 import socket
 import struct
@@ -90,12 +91,13 @@ class Image:
 
 
 def fetch(reference, registries=(), platform=("", "")):
+    """`platform` is (os, architecture)."""
     record = u16(1, FETCH) + field(16, reference) + b"".join(field(17, entry) for entry in registries)
-    return record + field(18, platform[0]) + field(19, platform[1])
+    return record + field(18, platform[1]) + field(19, platform[0])
 
 
 def import_layout(reference="", platform=("", "")):
-    return u16(1, IMPORT) + field(16, reference) + field(18, platform[0]) + field(19, platform[1])
+    return u16(1, IMPORT) + field(16, reference) + field(17, platform[1]) + field(18, platform[0])
 
 
 def convert(layers):
@@ -213,3 +215,7 @@ class Job:
         _, self.stderr = self.process.communicate(timeout=DEADLINE)
         self.stderr = self.stderr.decode()
         return self.process.returncode
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,152 @@
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import job
+import pytest
+from registry import FaultyRegistry
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def output(*command):
+    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def program():
+    return os.environ["BOXLITE_IMAGE"]
+
+
+@pytest.fixture(scope="session")
+def layout(tmp_path_factory):
+    """The OCI layout of a small real image; its tag is "latest"."""
+    directory = tmp_path_factory.mktemp("layout") / "busybox"
+    output(ROOT / "tests/images/make-busybox", "--output", directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """The address (host:port) of a real registry."""
+    directory = tmp_path_factory.mktemp("registry")
+    url = output(ROOT / "scripts/local-registry", "start", "--dir", directory)
+    yield url.removeprefix("http://")
+    output(ROOT / "scripts/local-registry", "stop", "--dir", directory)
+
+
+@pytest.fixture(scope="session")
+def push(registry):
+    def push(layout, name, *options):
+        output(
+            "skopeo",
+            "copy",
+            "--quiet",
+            "--dest-tls-verify=false",
+            *options,
+            f"oci:{layout}",
+            f"docker://{registry}/{name}",
+        )
+
+    return push
+
+
+@pytest.fixture
+def faulty(layout):
+    """A registry that has the small image as `image:latest` and does wrong what the test asks it to."""
+    with FaultyRegistry(layout) as server:
+        yield server
+
+
+class Workplace:
+    """A directory for jobs, as the store would have it."""
+
+    def __init__(self, program, directory):
+        self.program, self.directory = program, directory
+        self.staging, self.store = directory / "staging", directory / "store"
+        self.image = directory / "image.ext4"
+        self.staging.mkdir()
+        self.store.mkdir()
+
+    def start(self, **files):
+        return job.Job(self.program, self.directory, **files)
+
+    def fetch(self, reference, registries=(), platform=("", ""), **files):
+        process = self.start(staging=self.staging, blobs=self.store, **files)
+        return job.Image(process.run(job.fetch(reference, registries, platform)))
+
+    def import_layout(self, layout, reference="", platform=("", "")):
+        process = self.start(staging=self.staging, blobs=self.store, layout=layout)
+        return job.Image(process.run(job.import_layout(reference, platform)))
+
+    def commit(self):
+        """What the library does with the blobs of a job that went well."""
+        for blob in (self.staging / "blobs/sha256").iterdir():
+            blob.rename(self.store / blob.name)
+
+    def convert(self, layers):
+        process = self.start(blobs=self.store, output=self.image)
+        return job.Error(job.fields(process.run(job.convert(layers)))[1][0])
+
+    def blank(self, size, journal=False):
+        process = self.start(output=self.image)
+        return job.Error(job.fields(process.run(job.blank(size, journal)))[1][0])
+
+    def staged(self):
+        return sorted(path.name for path in (self.staging / "blobs/sha256").iterdir())
+
+
+@pytest.fixture
+def work(program, tmp_path):
+    return Workplace(program, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def platforms(layout, tmp_path_factory):
+    """A layout whose image "multi" is an index of one real image and one said to be for another processor."""
+    directory = tmp_path_factory.mktemp("platforms") / "multi"
+    shutil.copytree(layout, directory)
+    index = json.loads((directory / "index.json").read_text())
+    entry = index["manifests"][0]
+    manifests = [
+        entry | {"platform": {"os": "linux", "architecture": "arm64"}, "annotations": {}},
+        entry | {"platform": {"os": "linux", "architecture": "amd64"}, "annotations": {}},
+    ]
+    nested = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    add_document(directory, nested, "multi")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def zstd_layout(layout, tmp_path_factory):
+    """The small image with its layer compressed by zstd; its tag is "zstd"."""
+    directory = tmp_path_factory.mktemp("zstd") / "busybox"
+    shutil.copytree(layout, directory)
+    blobs = directory / "blobs/sha256"
+    entry = json.loads((directory / "index.json").read_text())["manifests"][0]
+    manifest = json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+    old = blobs / manifest["layers"][0]["digest"].removeprefix("sha256:")
+    script = "gzip -dc < $1 | zstd -q"
+    layer = subprocess.run(["sh", "-c", script, "sh", old], check=True, stdout=subprocess.PIPE).stdout
+    digest = job.sha256(layer)
+    (blobs / digest).write_bytes(layer)
+    media_type = "application/vnd.oci.image.layer.v1.tar+zstd"
+    manifest["layers"] = [{"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(layer)}]
+    add_document(directory, {"mediaType": entry["mediaType"]} | manifest, "zstd")
+    return directory
+
+
+def add_document(layout, document, name):
+    """Puts a document into the layout as a blob and makes it the one image of index.json."""
+    blob = json.dumps(document).encode()
+    digest = job.sha256(blob)
+    (layout / "blobs/sha256" / digest).write_bytes(blob)
+    entry = {
+        "mediaType": document["mediaType"],
+        "digest": f"sha256:{digest}",
+        "size": len(blob),
+        "annotations": {"org.opencontainers.image.ref.name": name},
+    }
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
