@@ -26,17 +26,16 @@ using proto::Kind;
 
 namespace {
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set; run by ctest");
-  return value;
+std::string Part(const char* name, const char* usual) {
+  const char* named = std::getenv(name);
+  return named != nullptr ? named : usual;
 }
 
 std::string GuestKernel() {
   const char* named = std::getenv("BOXLITE_TEST_KERNEL");
   if (named != nullptr) return named;
   std::string command =
-      Environment("BOXLITE_TEST_SOURCE") + "/scripts/build-guest-kernel --print-path";
+      Part("BOXLITE_TEST_SOURCE", BOXLITE_TEST_SOURCE) + "/scripts/build-guest-kernel --print-path";
   FILE* pipe = ::popen(command.c_str(), "r");
   char path[4096] = {};
   size_t size = std::fread(path, 1, sizeof path - 1, pipe);
@@ -58,7 +57,7 @@ std::vector<std::string> QemuArguments(const std::string& directory, const std::
           "-accel",
           "tcg,tb-size=256",
           "-cpu",
-          Environment("BOXLITE_TEST_CPU"),
+          Part("BOXLITE_TEST_CPU", BOXLITE_TEST_CPU),
           "-m",
           "512",
           "-nodefaults",
@@ -70,7 +69,7 @@ std::vector<std::string> QemuArguments(const std::string& directory, const std::
           "-kernel",
           GuestKernel(),
           "-initrd",
-          Environment("BOXLITE_TEST_INITRAMFS"),
+          Part("BOXLITE_TEST_INITRAMFS", BOXLITE_TEST_INITRAMFS),
           "-append",
           "console=ttyS0 quiet loglevel=1 panic=-1 reboot=t tsc=reliable no_timer_check",
           "-serial",
@@ -84,8 +83,8 @@ std::vector<std::string> QemuArguments(const std::string& directory, const std::
           "-device",
           "virtio-rng-device",
           "-drive",
-          "if=none,id=root,format=raw,readonly=on,file=" + Environment("BOXLITE_TEST_DISKS") +
-              "/root.ext4",
+          "if=none,id=root,format=raw,readonly=on,file=" +
+              Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4",
           "-device",
           "virtio-blk-device,drive=root",
           "-drive",
@@ -96,21 +95,27 @@ std::vector<std::string> QemuArguments(const std::string& directory, const std::
 
 }  // namespace
 
+TemporaryDirectory::TemporaryDirectory() : path("/tmp/boxlite-guest-XXXXXX") {
+  if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
 Machine::Machine() {
   // A guest that has gone shows as an error of our write.
   std::signal(SIGPIPE, SIG_IGN);
-  std::string pattern = "/tmp/boxlite-guest-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  directory_ = pattern;
-  scratch_ = directory_ + "/scratch.ext4";
-  std::string copy =
-      "cp --sparse=always '" + Environment("BOXLITE_TEST_DISKS") + "/scratch.ext4' " + scratch_;
+  scratch_ = directory_.path + "/scratch.ext4";
+  std::string copy = "cp --sparse=always '" + Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) +
+                     "/scratch.ext4' " + scratch_;
   if (std::system(copy.c_str()) != 0) throw std::runtime_error("cannot copy the scratch disk");
 
   listener_.Reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof address.sun_path, "%s/port", directory_.c_str());
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s/port", directory_.path.c_str());
   if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
       ::listen(listener_.get(), 4) < 0) {
     throw std::runtime_error("cannot listen");
@@ -127,11 +132,10 @@ Machine::~Machine() {
   }
   std::string console = Console();
   if (!console.empty()) std::printf("console: %s\n", console.c_str());
-  std::filesystem::remove_all(directory_);
 }
 
 void Machine::StartQemu() {
-  std::vector<std::string> arguments = QemuArguments(directory_, scratch_);
+  std::vector<std::string> arguments = QemuArguments(directory_.path, scratch_);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -324,7 +328,7 @@ std::string Machine::WaitForEnd() {
 }
 
 std::string Machine::Console() const {
-  std::ifstream in(directory_ + "/console", std::ios::binary);
+  std::ifstream in(directory_.path + "/console", std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 

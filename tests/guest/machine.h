@@ -38,6 +38,15 @@ struct Stream {
   bool over() const { return refusal || close; }
 };
 
+// Gone with its owner, also where that fails to come into being.
+struct TemporaryDirectory {
+  TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory();
+  std::string path;
+};
+
 class Machine {
  public:
   // Boots; returns when the agent has said hello.
@@ -97,7 +106,8 @@ class Machine {
   void Handle(const proto::Frame& frame);
   uint32_t OpenWith(ByteSpan payload);
 
-  std::string directory_, scratch_;
+  TemporaryDirectory directory_;
+  std::string scratch_;
   UniqueFd listener_, socket_;
   pid_t qemu_ = -1;
   proto::FrameParser parser_;
