@@ -31,6 +31,7 @@ Box::Box(loop::Loop& loop, Parts parts)
     : loop_(loop),
       parts_(std::move(parts)),
       console_(parts_.log_file.get(), kLogFileLimit),
+      user_(::geteuid()),
       relay_(*this),
       deadline_(loop, [this] { OnDeadline(); }),
       sweep_(loop, [this] { RemoveClosedClients(); }),
@@ -105,7 +106,7 @@ Result<ClientId> Box::AddClient(UniqueFd socket, ByteSpan read_so_far) {
 
 void Box::OnConnection(UniqueFd socket) {
   auto peer = sys::PeerOf(socket.get());
-  bool ours = peer.ok() && (peer.value().uid == ::geteuid() || peer.value().uid == 0);
+  bool ours = peer.ok() && (peer.value().uid == user_ || peer.value().uid == 0);
   if (!ours || clients_.size() >= kMaxClients) return;
   auto id = AddClient(std::move(socket), {});
   if (id.ok()) SendToClient(id.value(), HelloFrame(), {});

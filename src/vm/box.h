@@ -11,6 +11,8 @@
 // Every state but `running` has a deadline. Thread rule: the loop's thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -96,6 +98,7 @@ class Box : private RelayOwner {
   loop::Loop& loop_;  // outlives us
   Parts parts_;
   machine::ConsoleLog console_;
+  const uid_t user_;  // who may connect
   Relay relay_;
   State state_ = State::kBooting;
   proto::Launched launched_;

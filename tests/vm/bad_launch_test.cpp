@@ -1,0 +1,120 @@
+// Launches that cannot work: each is refused with an error that names what is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "vm/box_process.h"
+
+namespace boxlite::vm_test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Failure {
+  proto::ErrorRecord refusal;
+  proto::BoxExit exit;
+};
+
+Failure LaunchFails(const proto::Launch& launch, const BoxFiles& files = DefaultFiles()) {
+  BoxProcess box(files);
+  Failure failure;
+  failure.refusal = box.owner().Refused(box.owner().Open(launch));
+  box.WaitEnd();
+  failure.exit = box.ExitRecord();
+  return failure;
+}
+
+Code CodeOf(const Failure& failure) {
+  return static_cast<Code>(failure.refusal.code);
+}
+
+TEST(BadLaunch, QemuIsMissing_SaysWhatToInstall) {
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.qemu_path = "/nowhere/qemu";
+  Failure failure = LaunchFails(launch);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("/nowhere/qemu"));
+  EXPECT_THAT(failure.refusal.hint, HasSubstr("qemu-system-x86"));
+  EXPECT_EQ(failure.exit.reason, proto::ExitReason::kBoot);
+}
+
+TEST(BadLaunch, KvmEngine_IsUnsupported) {
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.engine = proto::Engine::kKvm;
+  EXPECT_EQ(CodeOf(LaunchFails(launch)), Code::kUnsupported);
+}
+
+TEST(BadLaunch, HardwareIsolation_IsAnEngineError) {
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.isolation = proto::Isolation::kHardware;
+  Failure failure = LaunchFails(launch);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("hardware isolation"));
+}
+
+TEST(BadLaunch, NumbersOutOfRange_AreNamed) {
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.cpus = 0;
+  Failure failure = LaunchFails(launch);
+  EXPECT_EQ(CodeOf(failure), Code::kInvalidArgument);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("cpus is 0"));
+  launch.cpus = 1;
+  launch.memory_mib = 3;
+  EXPECT_THAT(LaunchFails(launch).refusal.message, HasSubstr("memory_mib is 3"));
+}
+
+TEST(BadLaunch, KernelThatIsNone_IsToldInQemusWords) {
+  BoxFiles files = DefaultFiles();
+  files.kernel = "/bin/sh";
+  Failure failure = LaunchFails(BoxProcess::DefaultLaunch(), files);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("QEMU ended with status 1"));
+}
+
+TEST(BadLaunch, InitramfsThatIsNone_IsAPanicWithTheKernelsLines) {
+  BoxFiles files = DefaultFiles();
+  files.initramfs = "/etc/passwd";
+  Failure failure = LaunchFails(BoxProcess::DefaultLaunch(), files);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_EQ(failure.exit.reason, proto::ExitReason::kPanic);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("The kernel's last lines:"));
+  EXPECT_THAT(failure.refusal.message, HasSubstr("Kernel panic"));
+}
+
+TEST(BadLaunch, RootDiskThatIsNone_IsToldByTheAgent) {
+  BoxFiles files = DefaultFiles();
+  files.root_disk = files.initramfs;
+  Failure failure = LaunchFails(BoxProcess::DefaultLaunch(), files);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("vda"));
+  EXPECT_EQ(failure.exit.reason, proto::ExitReason::kBoot);
+}
+
+TEST(BadLaunch, OwnerGoesBeforeLaunch_EndsTheProcess) {
+  BoxProcess box;
+  box.owner().Close();
+  EXPECT_NE(box.WaitEnd(), 0);
+}
+
+TEST(BadLaunch, FirstFrameIsGarbage_EndsTheProcess) {
+  BoxProcess box;
+  box.owner().SendRaw(AsBytes(std::string(64, '\xff')));
+  EXPECT_NE(box.WaitEnd(), 0);
+}
+
+TEST(Program, WithoutItsDescriptors_SaysWhoStartsIt) {
+  EXPECT_THAT(RunProgram(""), HasSubstr("started by the boxlite library"));
+  EXPECT_THAT(RunProgram("--nonsense"), HasSubstr("unknown option --nonsense"));
+}
+
+TEST(Program, VersionAndProbe_Print) {
+  EXPECT_THAT(RunProgram("--version"), HasSubstr("boxlite-vm "));
+  EXPECT_THAT(RunProgram("--probe"), HasSubstr("engine: qemu"));
+}
+
+}  // namespace
+}  // namespace boxlite::vm_test
