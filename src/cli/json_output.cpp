@@ -1,62 +1,54 @@
 #include "cli/json_output.h"
 
-#include <jansson.h>
-
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <string>
 
 #include "cli/handles.h"
+#include "json/json.h"
 
 namespace boxlite::cli {
 namespace {
 
-struct Decref {
-  void operator()(json_t* value) const { json_decref(value); }
-};
-using Json = std::unique_ptr<json_t, Decref>;
+using json::Value;
 
 // Names of boxes and images are ASCII by their grammar; a label or a path may be any bytes, and
 // JSON cannot say those.
-json_t* Text(const char* text) {
-  json_t* value = json_string(text);
-  if (value != nullptr) return value;
-  std::string ascii(text);
-  for (char& c : ascii) {
+Value Text(std::string text) {
+  Value value = Value::OfText(text);
+  if (!value.is_null()) return value;
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) >= 0x80) c = '?';
   }
-  return json_string(ascii.c_str());
+  return Value::OfText(text);
 }
 
-void Set(json_t* object, const char* key, const char* text) {
-  json_object_set_new(object, key, Text(text));
+void Set(Value& object, const char* key, const char* text) {
+  object.Set(key, Text(text));
 }
 
-void Set(json_t* object, const char* key, int64_t number) {
-  json_object_set_new(object, key, json_integer(number));
+void Set(Value& object, const char* key, int64_t number) {
+  object.Set(key, Value::OfInteger(number));
 }
 
-int Print(const Json& document) {
-  if (!document || json_dumpf(document.get(), stdout, JSON_INDENT(2)) != 0)
-    return Fail("cannot write JSON to standard output");
-  std::puts("");
-  return 0;
+int Print(const Value& document) {
+  if (std::puts(document.Dump().c_str()) >= 0 && std::fflush(stdout) == 0) return 0;
+  return Fail("cannot write JSON to standard output");
 }
 
-json_t* Labels(const boxlite_box_info* box) {
-  json_t* labels = json_object();
+Value Labels(const boxlite_box_info* box) {
+  Value labels = Value::Object();
   for (size_t i = 0; const char* label = boxlite_box_info_label(box, i); ++i) {
-    const char* equals = std::strchr(label, '=');
-    std::string name(label,
-                     equals == nullptr ? std::strlen(label) : static_cast<size_t>(equals - label));
-    Set(labels, name.c_str(), equals == nullptr ? "" : equals + 1);
+    std::string text(label);
+    size_t equals = std::min(text.find('='), text.size());
+    std::string value = equals == text.size() ? "" : text.substr(equals + 1);
+    Set(labels, text.substr(0, equals).c_str(), value.c_str());
   }
   return labels;
 }
 
-json_t* Box(const boxlite_box_info* box) {
-  json_t* object = json_object();
+Value Box(const boxlite_box_info* box) {
+  Value object = Value::Object();
   Set(object, "id", boxlite_box_info_id(box));
   Set(object, "name", boxlite_box_info_name(box));
   Set(object, "image", boxlite_box_info_image(box));
@@ -74,7 +66,7 @@ json_t* Box(const boxlite_box_info* box) {
   Set(object, "exit_reason", boxlite_exit_reason_name(boxlite_box_info_exit_reason(box)));
   Set(object, "exit_detail", boxlite_box_info_exit_detail(box));
   Set(object, "exit_code", int64_t{boxlite_box_info_exit_code(box)});
-  json_object_set_new(object, "labels", Labels(box));
+  object.Set("labels", Labels(box));
   return object;
 }
 
@@ -114,41 +106,41 @@ const char* DoctorStateName(boxlite_doctor_state state) {
 }
 
 int PrintBoxesJson(const std::vector<const boxlite_box_info*>& boxes) {
-  Json document(json_array());
-  for (const boxlite_box_info* box : boxes) json_array_append_new(document.get(), Box(box));
+  Value document = Value::Array();
+  for (const boxlite_box_info* box : boxes) document.Append(Box(box));
   return Print(document);
 }
 
 int PrintImagesJson(const boxlite_image_list* images) {
-  Json document(json_array());
+  Value document = Value::Array();
   for (size_t i = 0; i < boxlite_image_list_size(images); ++i) {
     const boxlite_image_info* image = boxlite_image_list_get(images, i);
-    json_t* object = json_object();
+    Value object = Value::Object();
     Set(object, "reference", boxlite_image_info_reference(image));
     Set(object, "digest", boxlite_image_info_digest(image));
     Set(object, "source", boxlite_image_info_source(image));
     Set(object, "size", static_cast<int64_t>(boxlite_image_info_size(image)));
     Set(object, "pulled_at_ms", boxlite_image_info_pulled_at_ms(image));
-    json_array_append_new(document.get(), object);
+    document.Append(object);
   }
   return Print(document);
 }
 
 int PrintVersionJson() {
-  Json document(json_object());
-  Set(document.get(), "version", boxlite_version_string());
+  Value document = Value::Object();
+  Set(document, "version", boxlite_version_string());
   return Print(document);
 }
 
 int PrintDoctorJson(const boxlite_doctor_report* report) {
-  Json document(json_array());
+  Value document = Value::Array();
   for (size_t i = 0; i < boxlite_doctor_report_size(report); ++i) {
-    json_t* object = json_object();
+    Value object = Value::Object();
     Set(object, "name", boxlite_doctor_report_name(report, i));
     Set(object, "state", DoctorStateName(boxlite_doctor_report_state(report, i)));
     Set(object, "detail", boxlite_doctor_report_detail(report, i));
     Set(object, "hint", boxlite_doctor_report_hint(report, i));
-    json_array_append_new(document.get(), object);
+    document.Append(object);
   }
   return Print(document);
 }

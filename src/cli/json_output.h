@@ -1,4 +1,4 @@
-// JSON for programs that read the command's output; jansson, included by json_output.cpp alone.
+// JSON for programs that read the command's output.
 #pragma once
 
 #include <boxlite.h>
