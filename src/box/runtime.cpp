@@ -6,6 +6,7 @@
 #include "box/environment.h"
 #include "box/file_task.h"
 #include "box/launch.h"
+#include "oci/reference.h"
 
 namespace boxlite::box {
 
@@ -243,6 +244,8 @@ Result<Runtime::OperationPtr> Runtime::ReadFile(const std::string& id, proto::Re
 Result<Runtime::OperationPtr> Runtime::PullImage(const std::string& reference,
                                                  ProgressSink progress,
                                                  Callbacks<store::ImageRecord> callbacks) {
+  auto parsed = oci::ParseReference(reference);
+  if (!parsed.ok()) return parsed.TakeError();
   auto slot = std::make_shared<ProgressSlot>(*queue_, std::move(progress));
   return SubmitOperation(
       std::move(callbacks),

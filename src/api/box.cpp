@@ -1,0 +1,172 @@
+// Boxes: create, find, start, stop, remove, and their files.
+#include "api/handles.h"
+
+namespace api = boxlite::api;
+using boxlite::Code;
+using boxlite::Error;
+using boxlite::Result;
+
+namespace {
+
+constexpr boxlite_box_options kDefaults = BOXLITE_BOX_OPTIONS_INIT;
+constexpr uint32_t kDefaultStopMs = 10'000;
+constexpr uint32_t kDefaultFileMode = 0644;
+constexpr uint32_t kFileModeBits = 07777;
+
+Result<boxlite::box::BoxOptions> Read(const boxlite_box_options* given) {
+  boxlite_box_options in = BOXLITE_TRY(api::ReadOptions(given, kDefaults));
+  boxlite::box::BoxOptions options;
+  options.image = api::Text(in.image);
+  options.rootfs_path = api::Text(in.rootfs_path);
+  options.name = api::Text(in.name);
+  options.cpus = in.cpus;
+  options.memory_mib = in.memory_mib;
+  options.env = BOXLITE_TRY(api::Texts(in.env, in.env_count, "env"));
+  options.working_dir = api::Text(in.working_dir);
+  options.user = api::Text(in.user);
+  if (in.entrypoint_count > 0)
+    options.entrypoint = BOXLITE_TRY(api::Texts(in.entrypoint, in.entrypoint_count, "entrypoint"));
+  if (in.cmd_count > 0) options.cmd = BOXLITE_TRY(api::Texts(in.cmd, in.cmd_count, "cmd"));
+  options.labels = BOXLITE_TRY(api::Texts(in.labels, in.label_count, "labels"));
+  options.flags = in.flags;
+  options.engine = static_cast<boxlite::proto::Engine>(in.engine);
+  options.isolation = static_cast<boxlite::proto::Isolation>(in.isolation);
+  return options;
+}
+
+Result<void> NeedBytes(const void* data, size_t size) {
+  return size == 0 ? Result<void>() : api::Need(data, "data");
+}
+
+Result<void> NeedPath(const char* path) {
+  BOXLITE_TRY(api::Need(path, "path"));
+  if (path[0] == '/') return {};
+  return Error(Code::kInvalidArgument, "path \"" + std::string(path) + "\" is not absolute");
+}
+
+}  // namespace
+
+void boxlite_box_options_init(boxlite_box_options* options, size_t struct_size) {
+  api::InitOptions(options, struct_size, kDefaults);
+}
+
+boxlite_status boxlite_box_create(boxlite_box** out, boxlite_runtime* rt,
+                                  const boxlite_box_options* options, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::Need(out, "out"));
+    *out = nullptr;
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    auto read = BOXLITE_TRY(Read(options));
+    auto handle = std::make_unique<boxlite_box>();
+    handle->runtime = rt->runtime;
+    handle->id = BOXLITE_TRY(rt->runtime->CreateBox(read));
+    *out = handle.release();
+    return {};
+  });
+}
+
+boxlite_status boxlite_box_get(boxlite_box** out, boxlite_runtime* rt, const char* id_or_name,
+                               boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::Need(out, "out"));
+    *out = nullptr;
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    BOXLITE_TRY(api::Need(id_or_name, "id_or_name"));
+    auto handle = std::make_unique<boxlite_box>();
+    handle->runtime = rt->runtime;
+    handle->id = BOXLITE_TRY(rt->runtime->FindBox(id_or_name));
+    *out = handle.release();
+    return {};
+  });
+}
+
+const char* boxlite_box_id(const boxlite_box* box) {
+  return box == nullptr ? "" : box->id.c_str();
+}
+
+void boxlite_box_destroy(boxlite_box* box) {
+  if (api::MayDestroy(box)) delete box;
+}
+
+boxlite_status boxlite_box_start(boxlite_box* box, boxlite_progress_cb progress,
+                                 boxlite_done_cb done, void* user_data,
+                                 boxlite_finalize_cb finalize, boxlite_operation** operation,
+                                 boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    auto started =
+        BOXLITE_TRY(box->runtime->StartBox(box->id, api::Progress(progress, user_data),
+                                           api::DoneCallbacks(done, user_data, finalize)));
+    api::GiveOperation(operation, box->runtime, std::move(started));
+    return {};
+  });
+}
+
+boxlite_status boxlite_box_stop(boxlite_box* box, uint32_t timeout_ms, boxlite_done_cb done,
+                                void* user_data, boxlite_finalize_cb finalize,
+                                boxlite_operation** operation, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    auto stopping =
+        BOXLITE_TRY(box->runtime->StopBox(box->id, timeout_ms == 0 ? kDefaultStopMs : timeout_ms,
+                                          api::DoneCallbacks(done, user_data, finalize)));
+    api::GiveOperation(operation, box->runtime, std::move(stopping));
+    return {};
+  });
+}
+
+boxlite_status boxlite_box_remove(boxlite_box* box, uint32_t flags, boxlite_done_cb done,
+                                  void* user_data, boxlite_finalize_cb finalize,
+                                  boxlite_operation** operation, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    auto removing = BOXLITE_TRY(
+        box->runtime->RemoveBox(box->id, flags, api::DoneCallbacks(done, user_data, finalize)));
+    api::GiveOperation(operation, box->runtime, std::move(removing));
+    return {};
+  });
+}
+
+boxlite_status boxlite_box_write_file(boxlite_box* box, const char* path, const void* data,
+                                      size_t size, uint32_t mode, boxlite_done_cb done,
+                                      void* user_data, boxlite_finalize_cb finalize,
+                                      boxlite_operation** operation, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    BOXLITE_TRY(NeedPath(path));
+    BOXLITE_TRY(NeedBytes(data, size));
+    if ((mode & ~kFileModeBits) != 0)
+      return Error(Code::kInvalidArgument, "mode has bits beyond 07777");
+    boxlite::proto::WriteFile request;
+    request.path = path;
+    request.mode = mode == 0 ? kDefaultFileMode : mode;
+    const auto* bytes = static_cast<const uint8_t*>(data);
+    auto writing = BOXLITE_TRY(
+        box->runtime->WriteFile(box->id, std::move(request), boxlite::Bytes(bytes, bytes + size),
+                                api::DoneCallbacks(done, user_data, finalize)));
+    api::GiveOperation(operation, box->runtime, std::move(writing));
+    return {};
+  });
+}
+
+boxlite_status boxlite_box_read_file(boxlite_box* box, const char* path, boxlite_data_cb on_data,
+                                     boxlite_done_cb done, void* user_data,
+                                     boxlite_finalize_cb finalize, boxlite_operation** operation,
+                                     boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    BOXLITE_TRY(NeedPath(path));
+    boxlite::proto::ReadFile request;
+    request.path = path;
+    auto reading = BOXLITE_TRY(
+        box->runtime->ReadFile(box->id, std::move(request), api::Data(on_data, user_data),
+                               api::DoneCallbacks(done, user_data, finalize)));
+    api::GiveOperation(operation, box->runtime, std::move(reading));
+    return {};
+  });
+}

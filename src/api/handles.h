@@ -1,0 +1,146 @@
+// The C handles, and what every function of the C API does around its one line of work: it checks
+// its arguments, stays out of a forked child, and lets no exception through.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "box/runtime.h"
+#include "boxlite.h"
+
+struct boxlite_error {
+  boxlite::Error error;
+};
+// The runtime is shared by the handles that need it: they may outlive it.
+struct boxlite_runtime {
+  std::shared_ptr<boxlite::box::Runtime> runtime;
+};
+struct boxlite_box {
+  std::shared_ptr<boxlite::box::Runtime> runtime;
+  std::string id;
+};
+struct boxlite_execution {
+  std::shared_ptr<boxlite::box::Runtime> runtime;
+  std::shared_ptr<boxlite::box::Execution> execution;
+};
+struct boxlite_operation {
+  std::shared_ptr<boxlite::box::Runtime> runtime;
+  std::shared_ptr<boxlite::box::Operation> operation;
+};
+struct boxlite_box_info {
+  boxlite::store::BoxRecord record;
+};
+struct boxlite_box_list {
+  std::vector<boxlite_box_info> infos;
+};
+struct boxlite_image_info {
+  boxlite::store::ImageRecord record;
+};
+struct boxlite_image_list {
+  std::vector<boxlite_image_info> infos;
+};
+struct boxlite_exec_result {
+  boxlite::proto::ExecClosed closed;
+};
+struct boxlite_doctor_report {
+  boxlite::box::DoctorReport lines;
+};
+
+namespace boxlite::api {
+
+// Hands an error to the caller, where he wants it.
+boxlite_status Report(Error error, boxlite_error** err) noexcept;
+
+// Runs `work`, a function that returns Result<void>, behind the exception guard.
+template <typename Work>
+boxlite_status Guard(boxlite_error** err, Work&& work) noexcept {
+  if (err != nullptr) *err = nullptr;
+  try {
+    Result<void> result = work();
+    if (result.ok()) return BOXLITE_OK;
+    return Report(result.TakeError(), err);
+  } catch (const std::bad_alloc&) {
+    return BOXLITE_STATUS_RESOURCE_EXHAUSTED;
+  } catch (...) {
+    return BOXLITE_STATUS_INTERNAL;
+  }
+}
+
+// kInvalidArgument that names what is NULL.
+Result<void> Need(const void* argument, const char* name);
+
+// A handle that may be used: it is there, and its runtime is this process's.
+template <typename Handle>
+Result<void> NeedHandle(const Handle* handle, const char* name) {
+  BOXLITE_TRY(Need(handle, name));
+  if (!handle->runtime->InForkedChild()) return {};
+  return Error(Code::kInvalidState, std::string(name) + " belongs to the process that forked",
+               "Create a runtime in this process.");
+}
+
+// Whether a destroy function has something to do. In a forked child it has not: what the handle
+// owns is the parent's.
+template <typename Handle>
+bool MayDestroy(const Handle* handle) {
+  return handle != nullptr && !handle->runtime->InForkedChild();
+}
+
+inline std::string Text(const char* text) {
+  return text == nullptr ? std::string() : std::string(text);
+}
+// kInvalidArgument where the list or one of its elements is NULL.
+Result<std::vector<std::string>> Texts(const char* const* texts, size_t count, const char* name);
+
+// A caller's options struct as this library knows it. `defaults` is what an absent one means.
+template <typename Options>
+Result<Options> ReadOptions(const Options* given, const Options& defaults) {
+  if (given == nullptr) return defaults;
+  if (given->struct_size < sizeof(Options))
+    return Error(Code::kInvalidArgument,
+                 "options.struct_size is " + std::to_string(given->struct_size) +
+                     ", which is smaller than the first version's struct",
+                 "Initialise the options with their _INIT macro or _init function.");
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  for (size_t i = sizeof(Options); i < given->struct_size; ++i) {
+    if (bytes[i] != 0)
+      return Error(Code::kUnsupported, "options has a field that this library does not know",
+                   "Use a newer libboxlite, or leave the field at its default.");
+  }
+  return *given;
+}
+
+template <typename Options>
+void InitOptions(Options* options, size_t struct_size, Options defaults) {
+  if (options == nullptr) return;
+  defaults.struct_size = struct_size;
+  std::memset(static_cast<void*>(options), 0, struct_size);
+  std::memcpy(static_cast<void*>(options), &defaults,
+              struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+std::function<void()> Finalizer(boxlite_finalize_cb finalize, void* user_data);
+box::Callbacks<void> DoneCallbacks(boxlite_done_cb done, void* user_data,
+                                   boxlite_finalize_cb finalize);
+box::ProgressSink Progress(boxlite_progress_cb progress, void* user_data);
+std::function<void(ByteSpan)> Data(boxlite_data_cb callback, void* user_data);
+
+// Calls a completion callback `call(status, error, value)`, where value is nullptr on failure.
+template <typename T, typename Call>
+void Complete(const Result<T>& result, Call call) {
+  if (result.ok()) return call(BOXLITE_OK, nullptr, &result.value());
+  boxlite_error error{result.error()};
+  call(static_cast<boxlite_status>(result.error().code()), &error, static_cast<const T*>(nullptr));
+}
+
+// Gives an operation to a caller who asked for one.
+void GiveOperation(boxlite_operation** out, const std::shared_ptr<box::Runtime>& runtime,
+                   std::shared_ptr<box::Operation> operation);
+
+}  // namespace boxlite::api

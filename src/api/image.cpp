@@ -1,0 +1,117 @@
+// Images, and the doctor.
+#include "api/handles.h"
+
+namespace api = boxlite::api;
+using boxlite::Result;
+
+boxlite_status boxlite_image_pull(boxlite_runtime* rt, const char* reference,
+                                  boxlite_progress_cb progress, boxlite_image_cb done,
+                                  void* user_data, boxlite_finalize_cb finalize,
+                                  boxlite_operation** operation, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    BOXLITE_TRY(api::Need(reference, "reference"));
+    boxlite::box::Callbacks<boxlite::store::ImageRecord> callbacks;
+    callbacks.finalize = api::Finalizer(finalize, user_data);
+    if (done != nullptr)
+      callbacks.done = [done, user_data](const auto& result) {
+        api::Complete(result, [&](boxlite_status status, const boxlite_error* error,
+                                  const boxlite::store::ImageRecord* record) {
+          if (record == nullptr) return done(user_data, status, error, nullptr);
+          boxlite_image_info info{*record};
+          done(user_data, status, error, &info);
+        });
+      };
+    auto pulling = BOXLITE_TRY(rt->runtime->PullImage(reference, api::Progress(progress, user_data),
+                                                      std::move(callbacks)));
+    api::GiveOperation(operation, rt->runtime, std::move(pulling));
+    return {};
+  });
+}
+
+boxlite_status boxlite_image_remove(boxlite_runtime* rt, const char* reference,
+                                    boxlite_done_cb done, void* user_data,
+                                    boxlite_finalize_cb finalize, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    BOXLITE_TRY(api::Need(reference, "reference"));
+    return rt->runtime->RemoveImage(reference, api::DoneCallbacks(done, user_data, finalize));
+  });
+}
+
+boxlite_status boxlite_image_list_create(boxlite_image_list** out, boxlite_runtime* rt,
+                                         boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::Need(out, "out"));
+    *out = nullptr;
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    auto records = BOXLITE_TRY(rt->runtime->ListImages());
+    auto list = std::make_unique<boxlite_image_list>();
+    for (auto& record : records) list->infos.push_back({std::move(record)});
+    *out = list.release();
+    return {};
+  });
+}
+
+size_t boxlite_image_list_size(const boxlite_image_list* list) {
+  return list == nullptr ? 0 : list->infos.size();
+}
+const boxlite_image_info* boxlite_image_list_get(const boxlite_image_list* list, size_t n) {
+  return list == nullptr || n >= list->infos.size() ? nullptr : &list->infos[n];
+}
+void boxlite_image_list_destroy(boxlite_image_list* list) {
+  delete list;
+}
+
+const char* boxlite_image_info_reference(const boxlite_image_info* info) {
+  return info == nullptr ? "" : info->record.reference.c_str();
+}
+const char* boxlite_image_info_digest(const boxlite_image_info* info) {
+  return info == nullptr ? "" : info->record.digest.c_str();
+}
+const char* boxlite_image_info_source(const boxlite_image_info* info) {
+  return info == nullptr ? "" : info->record.source.c_str();
+}
+uint64_t boxlite_image_info_size(const boxlite_image_info* info) {
+  return info == nullptr ? 0 : info->record.size;
+}
+int64_t boxlite_image_info_pulled_at_ms(const boxlite_image_info* info) {
+  return info == nullptr ? 0 : info->record.pulled_at_ms;
+}
+
+boxlite_status boxlite_runtime_doctor(boxlite_runtime* rt, boxlite_doctor_cb done, void* user_data,
+                                      boxlite_finalize_cb finalize, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    boxlite::box::Callbacks<boxlite::box::DoctorReport> callbacks;
+    callbacks.finalize = api::Finalizer(finalize, user_data);
+    if (done != nullptr)
+      callbacks.done = [done, user_data](const auto& result) {
+        api::Complete(result, [&](boxlite_status status, const boxlite_error* error,
+                                  const boxlite::box::DoctorReport* lines) {
+          if (lines == nullptr) return done(user_data, status, error, nullptr);
+          boxlite_doctor_report report{*lines};
+          done(user_data, status, error, &report);
+        });
+      };
+    return rt->runtime->Doctor(std::move(callbacks));
+  });
+}
+
+size_t boxlite_doctor_report_size(const boxlite_doctor_report* report) {
+  return report == nullptr ? 0 : report->lines.size();
+}
+const char* boxlite_doctor_report_name(const boxlite_doctor_report* report, size_t n) {
+  return n >= boxlite_doctor_report_size(report) ? nullptr : report->lines[n].name.c_str();
+}
+boxlite_doctor_state boxlite_doctor_report_state(const boxlite_doctor_report* report, size_t n) {
+  if (n >= boxlite_doctor_report_size(report)) return BOXLITE_DOCTOR_STATE_OK;
+  return static_cast<boxlite_doctor_state>(report->lines[n].state);
+}
+const char* boxlite_doctor_report_detail(const boxlite_doctor_report* report, size_t n) {
+  return n >= boxlite_doctor_report_size(report) ? nullptr : report->lines[n].detail.c_str();
+}
+const char* boxlite_doctor_report_hint(const boxlite_doctor_report* report, size_t n) {
+  return n >= boxlite_doctor_report_size(report) ? nullptr : report->lines[n].hint.c_str();
+}
