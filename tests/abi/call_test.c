@@ -96,11 +96,12 @@ static void null_arguments_are_named(void) {
   boxlite_runtime* rt = open_runtime();
   boxlite_box* box = create_box(rt, 0);
   boxlite_exec_options exec = BOXLITE_EXEC_OPTIONS_INIT;
+  boxlite_box* other = NULL;
   boxlite_execution* execution = NULL;
   completion removed = {0};
   EXPECT_ERROR(boxlite_box_create(NULL, rt, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT, "out");
-  EXPECT_ERROR(boxlite_box_create(&box, NULL, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT, "rt");
-  EXPECT_ERROR(boxlite_box_get(&box, rt, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT,
+  EXPECT_ERROR(boxlite_box_create(&other, NULL, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT, "rt");
+  EXPECT_ERROR(boxlite_box_get(&other, rt, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT,
                "id_or_name");
   EXPECT_ERROR(boxlite_box_exec(&execution, box, NULL, &err), BOXLITE_STATUS_INVALID_ARGUMENT,
                "options");
@@ -157,8 +158,8 @@ static void box_options_are_validated(void) {
   options.env_count = 1;
   expect_refused(rt, &options, "env");
   options.env_count = 0;
-  options.image = "UPPER/case";
-  expect_refused(rt, &options, "UPPER/case");
+  options.image = "library/UPPER";
+  expect_refused(rt, &options, "library/UPPER");
   options.image = "busybox";
   options.rootfs_path = test_rootfs();
   expect_refused(rt, &options, "rootfs_path");
