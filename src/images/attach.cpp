@@ -140,8 +140,11 @@ Result<std::optional<Attachment>> Attach(const store::Home& home, const std::str
   if (!taken) return JoinJob(spec, dir.value().get());
   if (!BOXLITE_TRY(IsStill(home.jobs(), spec.key + "/lock", lock.value().get())))
     return std::optional<Attachment>();
+  if (spec.output == Output::kFile && sys::StatAt(spec.target_dir, spec.target).ok())
+    return Error(Code::kAlreadyExists, spec.target + " was made meanwhile");
   Attachment job =
       BOXLITE_TRY(StartJob(home, program, spec, dir.value().get(), lock.value().get()));
+  if (spec.output == Output::kFile) job.lock = lock.TakeValue();
   return std::optional<Attachment>(std::move(job));
 }
 

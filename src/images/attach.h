@@ -11,6 +11,10 @@
 // and the socket's name, and while a job is ending. Then the answer is "again", and the caller
 // comes back a little later.
 //
+// The job's file gets its name from those who wait for it (disk_file.h), after boxlite-image is
+// gone. So who started the job keeps the lock until that is done, and who gets the lock looks for
+// the finished file first: nothing is made twice.
+//
 // Which file is `out` of the job that we are attached to? The starter makes a new one before there
 // is a socket, so the one that was there before we connected, and still is after, is ours: a live
 // socket means that its job has the lock.
@@ -42,6 +46,10 @@ struct JobSpec {
   Bytes request;     // the OPEN
   Output output = Output::kBlobs;
   UniqueFd source;  // IMPORT
+  // Output::kFile: where the finished file gets its name, and that. Where it has it, there is no
+  // job.
+  int target_dir = -1;  // borrowed
+  std::string target;
 };
 
 // A file name that begins with `kind`, made from `parts`; different parts give different names.
@@ -52,9 +60,10 @@ struct Attachment {
   std::optional<helper::Spawned> spawned;  // where we started it
   UniqueFd staging;                        // staging/blobs/sha256
   UniqueFd out;
+  UniqueFd lock;  // of Output::kFile where we started it
 };
 
-// Nothing: again, a little later.
+// Nothing: again, a little later. kAlreadyExists where the finished file is there.
 Result<std::optional<Attachment>> Attach(const store::Home& home, const std::string& program,
                                          const JobSpec& spec);
 

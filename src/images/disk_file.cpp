@@ -8,50 +8,64 @@
 namespace boxlite::images {
 namespace {
 
-Result<UniqueFd> OpenDisk(int dir_fd, const std::string& name) {
-  return sys::OpenAt(dir_fd, name, O_RDONLY | O_NOFOLLOW);
+// Somebody may remove the file just when it is there; not for ever.
+constexpr int kMaxLooks = 5;
+
+Result<UniqueFd> OpenTarget(const JobSpec& spec) {
+  return sys::OpenAt(spec.target_dir, spec.target, O_RDONLY | O_NOFOLLOW);
 }
 
-// Every client of the job does this and the first one wins; the file is the same.
-Result<UniqueFd> NameDisk(int out, int dir_fd, const std::string& name) {
+// Every client of the job does this and the first one wins; the file is the same. kNotFound where
+// it is removed by now.
+Result<UniqueFd> NameTarget(const JobSpec& spec, int out) {
   struct stat info = BOXLITE_TRY(sys::Stat(out));
-  if (info.st_size == 0) return Error(Code::kImage, "boxlite-image left " + name + " empty");
+  if (info.st_size == 0) return Error(Code::kImage, "boxlite-image left " + spec.target + " empty");
   BOXLITE_TRY(sys::Sync(out));
-  Result<void> linked = sys::LinkFd(out, dir_fd, name);
-  if (!linked.ok() && linked.error().code() == Code::kNotFound)
-    return Error(Code::kBusy, name + " was removed while it was being made", "try again");
+  Result<void> linked = sys::LinkFd(out, spec.target_dir, spec.target);
   bool there = linked.ok() || linked.error().code() == Code::kAlreadyExists;
   if (!there) return linked.TakeError();
-  return OpenDisk(dir_fd, name);
+  return OpenTarget(spec);
 }
 
 }  // namespace
 
-DiskFile::DiskFile(const JobHost& host, int dir_fd, std::string name, JobSpec spec,
-                   Job::EventHandler event, Done done)
+DiskFile::DiskFile(const JobHost& host, JobSpec spec, Job::EventHandler event, Done done)
     : host_(host),
-      dir_fd_(dir_fd),
-      name_(std::move(name)),
-      spec_(std::move(spec)),
+      spec_(std::make_shared<const JobSpec>(std::move(spec))),
       event_(std::move(event)),
       done_(std::move(done)),
       tasks_(host.executor) {
-  tasks_.Run([dir_fd, file = name_] { return OpenDisk(dir_fd, file); },
+  Look();
+}
+
+void DiskFile::Look() {
+  ++looks_;
+  tasks_.Run([spec = spec_] { return OpenTarget(*spec); },
              [this](Result<UniqueFd> file) { OnOpened(std::move(file)); });
 }
 
 void DiskFile::OnOpened(Result<UniqueFd> file) {
-  if (file.ok() || file.error().code() != Code::kNotFound) return Finish(std::move(file));
+  bool missing = !file.ok() && file.error().code() == Code::kNotFound;
+  if (!missing) return Finish(std::move(file));
+  if (looks_ > kMaxLooks)
+    return Finish(Error(Code::kBusy, spec_->target + " is removed whenever it is made"));
   job_ = std::make_unique<Job>(
-      host_, std::move(spec_), [this](ByteSpan event) { event_(event); },
+      host_, spec_, [this](ByteSpan event) { event_(event); },
       [this](Result<JobResult> result) { OnMade(std::move(result)); });
 }
 
 void DiskFile::OnMade(Result<JobResult> result) {
-  if (!result.ok()) return Finish(result.TakeError());
-  auto out = std::make_shared<UniqueFd>(std::move(result.value().out));
-  tasks_.Run([out, dir_fd = dir_fd_, name = name_] { return NameDisk(out->get(), dir_fd, name); },
-             [this](Result<UniqueFd> file) { Finish(std::move(file)); });
+  if (!result.ok()) {
+    bool made = result.error().code() == Code::kAlreadyExists;
+    return made ? Look() : Finish(result.TakeError());
+  }
+  auto made = std::make_shared<JobResult>(result.TakeValue());
+  tasks_.Run([made, spec = spec_] { return NameTarget(*spec, made->out.get()); },
+             [this, made](Result<UniqueFd> file) {
+               made->lock.Reset();
+               bool gone = !file.ok() && file.error().code() == Code::kNotFound;
+               return gone ? Look() : Finish(std::move(file));
+             });
 }
 
 void DiskFile::Finish(Result<UniqueFd> file) {

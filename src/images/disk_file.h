@@ -19,20 +19,19 @@ class DiskFile {
  public:
   using Done = std::function<void(Result<UniqueFd>)>;
 
-  // Opens `name` in `dir_fd` (borrowed), where it is missing after the job `spec` has made it.
-  // `done` comes once, unless this is destroyed before.
-  DiskFile(const JobHost& host, int dir_fd, std::string name, JobSpec spec, Job::EventHandler event,
-           Done done);
+  // Opens spec.target, where it is missing after the job has made it. `done` comes once, unless
+  // this is destroyed before.
+  DiskFile(const JobHost& host, JobSpec spec, Job::EventHandler event, Done done);
 
  private:
+  void Look();
   void OnOpened(Result<UniqueFd> file);
   void OnMade(Result<JobResult> result);
   void Finish(Result<UniqueFd> file);
 
   JobHost host_;
-  const int dir_fd_;
-  const std::string name_;
-  JobSpec spec_;
+  std::shared_ptr<const JobSpec> spec_;  // shared with the worker
+  int looks_ = 0;
   Job::EventHandler event_;
   Done done_;
   std::unique_ptr<Job> job_;

@@ -11,7 +11,9 @@
 namespace boxlite::images {
 namespace {
 
-JobSpec BlankJob(uint64_t size, proto::Journal journal, const std::string& name) {
+JobSpec BlankJob(uint64_t size, proto::Journal journal, int templates_fd) {
+  std::string name = "blank-" + std::to_string(size) +
+                     (journal == proto::Journal::kYes ? "-journal.ext4" : ".ext4");
   proto::Blank blank;
   blank.size = size;
   blank.journal = journal;
@@ -20,27 +22,18 @@ JobSpec BlankJob(uint64_t size, proto::Journal journal, const std::string& name)
   spec.what = "make a blank disk of " + std::to_string(size) + " bytes";
   spec.request = proto::Encode(blank);
   spec.output = Output::kFile;
+  spec.target_dir = templates_fd;
+  spec.target = name;
   return spec;
 }
 
 class BlankDiskOperation : public Operation {
  public:
-  BlankDiskOperation(const JobHost& host, int templates_fd, uint64_t size, proto::Journal journal,
-                     Done<UniqueFd> done)
-      : BlankDiskOperation(host, templates_fd, NameOf(size, journal), size, journal,
-                           std::move(done)) {}
+  BlankDiskOperation(const JobHost& host, JobSpec spec, Done<UniqueFd> done)
+      : file_(
+            host, std::move(spec), [](ByteSpan) {}, std::move(done)) {}
 
  private:
-  BlankDiskOperation(const JobHost& host, int templates_fd, const std::string& name, uint64_t size,
-                     proto::Journal journal, Done<UniqueFd> done)
-      : file_(
-            host, templates_fd, name, BlankJob(size, journal, name), [](ByteSpan) {},
-            std::move(done)) {}
-  static std::string NameOf(uint64_t size, proto::Journal journal) {
-    return "blank-" + std::to_string(size) +
-           (journal == proto::Journal::kYes ? "-journal.ext4" : ".ext4");
-  }
-
   DiskFile file_;
 };
 
@@ -91,8 +84,8 @@ std::unique_ptr<Operation> ImageManager::Remove(std::string reference, Done<void
 
 std::unique_ptr<Operation> ImageManager::BlankDisk(uint64_t size, proto::Journal journal,
                                                    Done<UniqueFd> done) {
-  return std::make_unique<BlankDiskOperation>(Host(), parts_.store.home().templates(), size,
-                                              journal, std::move(done));
+  return std::make_unique<BlankDiskOperation>(
+      Host(), BlankJob(size, journal, parts_.store.home().templates()), std::move(done));
 }
 
 }  // namespace boxlite::images

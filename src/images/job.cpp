@@ -36,9 +36,9 @@ void Reaper::Keep(helper::Spawned spawned) {
   processes_.insert(process.TakeValue());
 }
 
-Job::Job(const JobHost& host, JobSpec spec, EventHandler event, Done done)
+Job::Job(const JobHost& host, std::shared_ptr<const JobSpec> spec, EventHandler event, Done done)
     : host_(host),
-      spec_(std::make_shared<const JobSpec>(std::move(spec))),
+      spec_(std::move(spec)),
       event_(std::move(event)),
       done_(std::move(done)),
       deadline_ms_(MonotonicMs() + kAttachLimitMs),
@@ -94,7 +94,8 @@ Result<void> Job::Talk(UniqueFd socket) {
 }
 
 void Job::OnEvent(ByteSpan record) {
-  event_(record);
+  EventHandler event = event_;  // It may destroy us.
+  event(record);
 }
 
 void Job::OnClosed(Result<ByteSpan> how) {
@@ -115,6 +116,7 @@ void Job::OnClosed(Result<ByteSpan> how) {
   result.record.assign(how.value().begin(), how.value().end());
   result.staging = std::move(attachment_.staging);
   result.out = std::move(attachment_.out);
+  result.lock = std::move(attachment_.lock);
   Finish(std::move(result));
 }
 

@@ -46,6 +46,7 @@ struct JobResult {
   Bytes record;      // of CLOSE; its tag 1 said success
   UniqueFd staging;  // of Output::kBlobs: blobs/sha256
   UniqueFd out;      // of Output::kFile
+  UniqueFd lock;  // of Output::kFile, where we started it: nobody starts it again while we have it
 };
 
 class Job : private helper::CallHandler {
@@ -54,7 +55,7 @@ class Job : private helper::CallHandler {
   using Done = std::function<void(Result<JobResult>)>;
 
   // `done` comes once, unless the job is destroyed before: that takes this client away.
-  Job(const JobHost& host, JobSpec spec, EventHandler event, Done done);
+  Job(const JobHost& host, std::shared_ptr<const JobSpec> spec, EventHandler event, Done done);
   ~Job() override;
 
  private:

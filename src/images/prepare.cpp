@@ -43,7 +43,7 @@ JobSpec ImportJob(UniqueFd layout, const std::string& name, const std::string& w
   return spec;
 }
 
-JobSpec ConvertJob(const store::ImageRecord& image) {
+JobSpec ConvertJob(const store::ImageRecord& image, int rootfs_fd, const std::string& hex) {
   proto::Convert convert;
   for (const store::LayerRecord& layer : image.layers)
     convert.layers.push_back({layer.digest, layer.media_type, layer.size, layer.diff_id});
@@ -52,6 +52,8 @@ JobSpec ConvertJob(const store::ImageRecord& image) {
   spec.what = "make the root file system of " + image.reference;
   spec.request = proto::Encode(convert);
   spec.output = Output::kFile;
+  spec.target_dir = rootfs_fd;
+  spec.target = hex + ".ext4";
   return spec;
 }
 
@@ -119,7 +121,8 @@ void Prepare::OnPlan(Result<Plan> plan) {
   reference_ = plan.value().reference;
   if (plan.value().image) return OnStored(std::move(*plan.value().image));
   job_ = std::make_unique<Job>(
-      host_, std::move(plan.value().job), [this](ByteSpan event) { OnEvent(event); },
+      host_, std::make_shared<const JobSpec>(std::move(plan.value().job)),
+      [this](ByteSpan event) { OnEvent(event); },
       [this](Result<JobResult> result) { OnGot(std::move(result)); });
 }
 
@@ -142,7 +145,7 @@ void Prepare::OnStored(Result<store::ImageRecord> image) {
   Result<oci::Digest> digest = oci::Digest::Parse(image_.digest);
   if (!digest.ok()) return Finish(digest.TakeError());
   disk_ = std::make_unique<DiskFile>(
-      host_, store_.home().rootfs(), digest.value().hex() + ".ext4", ConvertJob(image_),
+      host_, ConvertJob(image_, store_.home().rootfs(), digest.value().hex()),
       [this](ByteSpan event) { OnEvent(event); },
       [this](Result<UniqueFd> disk) { OnDisk(std::move(disk)); });
 }
@@ -150,11 +153,9 @@ void Prepare::OnStored(Result<store::ImageRecord> image) {
 void Prepare::OnDisk(Result<UniqueFd> disk) {
   if (!disk.ok()) return Finish(disk.TakeError());
   std::weak_ptr<char> alive = alive_;
-  if (progress_) {
-    proto::ProgressEvent ready;
-    ready.phase = proto::Phase::kDone;
-    progress_(ready);
-  }
+  proto::ProgressEvent ready;
+  ready.phase = proto::Phase::kDone;
+  Report(ready);
   if (alive.expired()) return;  // That was cancelled at the last moment.
   Finish(Rootfs{std::move(image_), disk.TakeValue()});
 }
@@ -164,7 +165,12 @@ void Prepare::OnEvent(ByteSpan record) {
   // The end is ours to tell, when everything is.
   bool known = event.ok() && event.value().type == proto::EventType::kProgress &&
                event.value().phase < proto::Phase::kDone;
-  if (known && progress_) progress_(event.value());
+  if (known) Report(event.value());
+}
+
+void Prepare::Report(const proto::ProgressEvent& event) {
+  ProgressHandler progress = progress_;  // It may destroy us.
+  if (progress) progress(event);
 }
 
 void Prepare::Finish(Result<Rootfs> result) {

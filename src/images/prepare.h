@@ -41,6 +41,7 @@ class Prepare : public Operation {
   void OnStored(Result<store::ImageRecord> image);
   void OnDisk(Result<UniqueFd> disk);
   void OnEvent(ByteSpan record);
+  void Report(const proto::ProgressEvent& event);
   void Finish(Result<Rootfs> result);
 
   JobHost host_;

@@ -24,14 +24,21 @@ class JobTest : public ImagesFixture {
   JobHost Host() {
     return {*loop_, home(), *executor_, log_, program_, std::make_shared<Reaper>(*loop_)};
   }
-  JobSpec MakeSpec(Output output) {
+  JobSpec DiskSpec() {
     JobSpec spec;
     spec.key = "job";
     spec.what = "test the job";
     proto::Blank blank;
     spec.request = proto::Encode(blank);
-    spec.output = output;
+    spec.output = Output::kFile;
+    spec.target_dir = home().rootfs();
+    spec.target = "a.ext4";
     return spec;
+  }
+  std::shared_ptr<const JobSpec> BlobsSpec() {
+    JobSpec spec = DiskSpec();
+    spec.output = Output::kBlobs;
+    return std::make_shared<const JobSpec>(std::move(spec));
   }
   // Takes the job's lock, as the process that started boxlite-image has.
   void HoldLock() {
@@ -77,7 +84,7 @@ class JobTest : public ImagesFixture {
 TEST_F(JobTest, Start_OfAProgramThatIsMissing_SaysSoAndFreesTheLock) {
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   EXPECT_FALSE(Await(result).ok());
   EXPECT_EQ(result->error().os_errno(), ENOENT);
   UniqueFd lock = sys::OpenAt(home().jobs(), "job/lock", O_RDWR).TakeValue();
@@ -88,7 +95,7 @@ TEST_F(JobTest, Start_OfAProgramThatEndsAtOnce_IsAnImageError) {
   program_ = "/bin/true";
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   EXPECT_EQ(Await(result).error().code(), Code::kImage);
   EXPECT_NE(result->error().message().find("test the job"), std::string::npos);
 }
@@ -100,7 +107,7 @@ TEST_F(JobTest, Join_OfAJobThatEndsBeforeItsHello_ComesBackUntilOneAnswers) {
   });
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   EXPECT_TRUE(Await(result).ok()) << result->error().message();
   EXPECT_EQ(connections_, 3);
 }
@@ -109,7 +116,7 @@ TEST_F(JobTest, Join_BeforeTheSocketHasItsName_ComesBackWhenItHas) {
   HoldLock();
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   // The worker has looked once, in vain, when this comes back.
   executor_->Run(
       [] {},
@@ -126,7 +133,7 @@ TEST_F(JobTest, Join_OfAJobThatDiesAfterItsHello_IsAnImageError) {
   std::optional<Result<JobResult>> result;
   int events = 0;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [&](ByteSpan) { ++events; }, Into(result));
+      Host(), BlobsSpec(), [&](ByteSpan) { ++events; }, Into(result));
   EXPECT_EQ(Await(result).error().code(), Code::kImage);
   EXPECT_EQ(events, 1);
 }
@@ -138,7 +145,7 @@ TEST_F(JobTest, Join_OfAJobThatFails_HasItsError) {
   Serve([&](int) { return HelloAnd(proto::Kind::kClose, proto::Encode(closed)); });
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   EXPECT_EQ(Await(result).error().code(), Code::kNetwork);
   EXPECT_EQ(result->error().hint(), "look at the cable");
 }
@@ -148,7 +155,7 @@ TEST_F(JobTest, Join_OfAJobThatSendsGarbage_IsAnError) {
   Serve([](int) { return Bytes(100, 0xff); });
   std::optional<Result<JobResult>> result;
   Job job(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {}, Into(result));
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
   EXPECT_FALSE(Await(result).ok());
 }
 
@@ -159,26 +166,55 @@ TEST_F(JobTest, DiskFile_MadeByAJob_GetsItsNameAndIsFoundTheNextTime) {
   for (int round = 0; round < 2; ++round) {
     std::optional<Result<UniqueFd>> disk;
     DiskFile file(
-        Host(), home().rootfs(), "a.ext4", MakeSpec(Output::kFile), [](ByteSpan) {}, Into(disk));
+        Host(), DiskSpec(), [](ByteSpan) {}, Into(disk));
     ASSERT_TRUE(Await(disk).ok()) << disk->error().message();
     EXPECT_EQ(sys::ReadFile(disk->value().get(), 100).TakeValue(), "disk");
   }
   EXPECT_EQ(connections_, 1);
 }
 
-TEST_F(JobTest, DiskFile_WhenTheNextJobHasANewOut_NamesTheOneThatItWaitedFor) {
+TEST_F(JobTest, DiskFile_WhenTheNextJobBeginsTooEarly_WaitsForThatOne) {
   HoldLock();
-  WriteOut("whole");
-  Serve([this](int) {
-    WriteOut("half");  // The next job's, after we have joined this one.
+  WriteOut("first");
+  Serve([this](int number) {
+    // After we have joined the first job its file loses its name to the second one's.
+    if (number == 1) WriteOut("second");
     return HelloAnd(proto::Kind::kClose, proto::Encode(proto::Closed()));
   });
   std::optional<Result<UniqueFd>> disk;
   DiskFile file(
-      Host(), home().rootfs(), "a.ext4", MakeSpec(Output::kFile), [](ByteSpan) {}, Into(disk));
-  // Its last name is gone with the next job, so it cannot be named any more; never "half".
+      Host(), DiskSpec(), [](ByteSpan) {}, Into(disk));
+  ASSERT_TRUE(Await(disk).ok()) << disk->error().message();
+  EXPECT_EQ(sys::ReadFile(disk->value().get(), 100).TakeValue(), "second");
+  EXPECT_EQ(connections_, 2);
+}
+
+TEST_F(JobTest, DiskFile_ThatIsAlwaysTakenAway_IsBusyInTheEnd) {
+  HoldLock();
+  WriteOut("0");
+  Serve([this](int number) {
+    WriteOut(std::to_string(number));
+    return HelloAnd(proto::Kind::kClose, proto::Encode(proto::Closed()));
+  });
+  std::optional<Result<UniqueFd>> disk;
+  DiskFile file(
+      Host(), DiskSpec(), [](ByteSpan) {}, Into(disk));
   EXPECT_EQ(Await(disk).error().code(), Code::kBusy);
   EXPECT_FALSE(sys::StatAt(home().rootfs(), "a.ext4").ok());
+}
+
+TEST_F(JobTest, DiskFile_ThatAppearedBeforeWeGotTheLock_IsNotMadeAgain) {
+  HoldLock();
+  std::optional<Result<UniqueFd>> disk;
+  DiskFile file(
+      Host(), DiskSpec(), [](ByteSpan) {}, Into(disk));
+  // By then the worker has looked for the file, and the job's first try is behind it in the queue.
+  executor_->Run([] {},
+                 [this] {
+                   sys::OpenAt(home().rootfs(), "a.ext4", O_WRONLY | O_CREAT, 0600).TakeValue();
+                   lock_.Reset();
+                 });
+  EXPECT_TRUE(Await(disk).ok()) << disk->error().message();
 }
 
 TEST_F(JobTest, DiskFile_LeftEmpty_IsAnImageError) {
@@ -187,14 +223,14 @@ TEST_F(JobTest, DiskFile_LeftEmpty_IsAnImageError) {
   Serve([](int) { return HelloAnd(proto::Kind::kClose, proto::Encode(proto::Closed())); });
   std::optional<Result<UniqueFd>> disk;
   DiskFile file(
-      Host(), home().rootfs(), "a.ext4", MakeSpec(Output::kFile), [](ByteSpan) {}, Into(disk));
+      Host(), DiskSpec(), [](ByteSpan) {}, Into(disk));
   EXPECT_EQ(Await(disk).error().code(), Code::kImage);
 }
 
 TEST_F(JobTest, Destroyed_WhileItWaits_IsNotHeardOfAgain) {
   HoldLock();
   auto job = std::make_unique<Job>(
-      Host(), MakeSpec(Output::kBlobs), [](ByteSpan) {},
+      Host(), BlobsSpec(), [](ByteSpan) {},
       [](Result<JobResult>) { ADD_FAILURE() << "called back"; });
   job.reset();
   std::optional<Result<void>> done;
