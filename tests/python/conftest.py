@@ -1,18 +1,40 @@
-"""Fixtures: a home directory, a runtime, a small image, and a box that runs.
+"""Fixtures: a home directory, a runtime, a small image, and boxes of it.
 
-The tests run against the real library with real boxes. Where it is: BOXLITE_LIBRARY or BOXLITE_RUNTIME_DIR, else what
-the installed package was told. A home directory is short-lived; the image of busybox is made once by
-tests/images/make-busybox.
+The tests run against the real library with real boxes; which library is what the package finds by itself. The image of
+busybox is made once by tests/images/make-busybox and given as `rootfs_path`.
 """
 
 import asyncio
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import boxlite
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def wait_until(condition, what, seconds=60):
+    """Until the condition holds; the test fails where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+async def until(condition, what, seconds=60):
+    """As `wait_until`, for a condition that is awaited."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+def descriptors():
+    """How many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 @pytest.fixture(scope="session")
@@ -24,26 +46,27 @@ def image():
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """A home directory for all tests that need no fresh one, so that the image is converted once."""
+    """One home directory for all tests, so that the image is converted once."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
 def runtime(home):
+    """A runtime of the test's own; it ends with the test, and its boxes with it."""
     with boxlite.Boxlite(boxlite.Options(home_dir=home)) as opened:
         yield opened
-        assert opened.closed or not [box for box in opened.list() if box.status == "running" and not box.detach]
 
 
 @pytest.fixture(scope="session")
 def shared_runtime(home):
+    """The runtime of the shared boxes."""
     with boxlite.Boxlite(boxlite.Options(home_dir=home)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def box(shared_runtime, image):
-    """A running box for the tests of a module that do not care what others did in it."""
+    """A running box for the tests of a module. Every test uses it in an event loop of its own."""
     made = shared_runtime.create(boxlite.BoxOptions(rootfs_path=image, env={"FROM": "box"}))
     asyncio.run(made.start())
     yield made

@@ -70,16 +70,16 @@ def same_type(given, expected):
     return False
 
 
-def test_Manifest_SaysWhatTheHeaderSays():
+def test_manifest_is_what_the_header_says():
     subprocess.run([ROOT / "scripts" / "abi-manifest", "--check"], check=True)
 
 
-def test_Functions_AreThoseOfTheHeader():
+def test_functions_are_those_of_the_header():
     assert sorted(_ffi.FUNCTIONS) == sorted(MANIFEST["functions"])
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST["functions"]))
-def test_Function_HasTheTypesOfTheHeader(name):
+def test_function_has_the_types_of_the_header(name):
     spelling = MANIFEST["functions"][name]["type"]
     result, arguments = _ffi.FUNCTIONS[name]
     assert result == ctype_of(spelling[: spelling.index("(")].strip())
@@ -89,7 +89,7 @@ def test_Function_HasTheTypesOfTheHeader(name):
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST["structs"]))
-def test_Struct_HasTheLayoutOfTheHeader(name):
+def test_struct_has_the_layout_of_the_header(name):
     struct, expected = _ffi.STRUCTS[name], MANIFEST["structs"][name]
     assert ctypes.sizeof(struct) == expected["size"]
     assert sorted(field for field, *_ in struct._fields_) == sorted(expected["fields"])
@@ -98,11 +98,11 @@ def test_Struct_HasTheLayoutOfTheHeader(name):
         assert same_type(kind, ctype_of(expected["fields"][field]["type"])), field
 
 
-def test_Structs_AreThoseOfTheHeader():
+def test_structs_are_those_of_the_header():
     assert sorted(_ffi.STRUCTS) == sorted(MANIFEST["structs"])
 
 
-def test_Constants_AreThoseOfTheHeader():
+def test_constants_are_those_of_the_header():
     ours = dict(_ffi.MACROS)
     for prefix, numbers in _ffi.ENUMS.items():
         ours.update({prefix + number.name: int(number) for number in numbers})
@@ -110,7 +110,7 @@ def test_Constants_AreThoseOfTheHeader():
     assert ours == MANIFEST["constants"]
 
 
-def test_Callbacks_HaveTheTypesOfTheHeader():
+def test_callbacks_have_the_types_of_the_header():
     spelled = {name: text for name, text in MANIFEST["typedefs"].items() if "(*)" in text}
     assert sorted(spelled) == sorted(_ffi.CALLBACKS)
     for name, text in spelled.items():

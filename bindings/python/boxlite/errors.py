@@ -8,7 +8,7 @@ number), `.message` (one sentence that names the object), `.hint` (what to do ab
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from boxlite._execution import ExecResult
@@ -55,17 +55,6 @@ class BoxliteError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Errors travel between processes (multiprocessing), also those that are built from other arguments.
-        return _rebuild, (type(self), self.args, self.__dict__)
-
-
-def _rebuild(kind: type[BoxliteError], args: tuple[Any, ...], state: dict[str, Any]) -> BoxliteError:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
 
 class ExecError(BoxliteError):
     """Code that ran in a box ended with another exit code than 0."""
@@ -75,6 +64,7 @@ class ExecError(BoxliteError):
 
     def __init__(self, command: str, exit_code: int, stderr: str = "") -> None:
         super().__init__(f"{command!r} ended with exit code {exit_code}: {stderr.strip()}")
+        self.args = (command, exit_code, stderr)  # what a copy in another process is made from
         self.command = command
         self.exit_code = exit_code
         self.stderr = stderr
