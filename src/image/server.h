@@ -61,7 +61,6 @@ class Server {
   std::vector<std::unique_ptr<Client>> clients_;
   Stage stage_ = Stage::kAwaitingJob;
   std::optional<JobRequest> request_;
-  proto::Op op_ = proto::Op{0};
   int64_t progress_sent_ms_ = 0;
   bool progress_pending_ = false;
   std::optional<Bytes> result_;
