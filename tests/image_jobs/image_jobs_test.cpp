@@ -22,17 +22,12 @@ using ::testing::Contains;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-std::string Environment(const char* name) {
-  const char* value = ::getenv(name);
-  return value == nullptr ? std::string("not-set:") + name : value;
-}
-
 std::string Program() {
-  return Environment("BOXLITE_TEST_IMAGE");
+  return BOXLITE_TEST_IMAGE;
 }
 
 std::string FilePath(const std::string& name) {
-  return Environment("BOXLITE_TEST_FILES") + "/" + name;
+  return BOXLITE_TEST_FILES "/" + name;
 }
 
 int Shell(const std::string& command) {
