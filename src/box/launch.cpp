@@ -1,5 +1,7 @@
 #include "box/launch.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "base/clock.h"
@@ -116,11 +118,10 @@ Result<VmFiles> OpenVmFiles(const store::Store& store, const helper::Installatio
   return files;
 }
 
-Result<helper::Spawned> SpawnVm(const VmFiles& files, const std::string& id,
-                                const images::Rootfs& rootfs, const UniqueFd& lock,
-                                const UniqueFd& control) {
+Result<helper::Spawned> SpawnVm(const VmFiles& files, const images::Rootfs& rootfs,
+                                const UniqueFd& lock, const UniqueFd& control) {
   return helper::Spawn({files.program,
-                        {"boxlite-vm", id},
+                        {"boxlite-vm"},
                         {{control.get(), kControlDescriptor},
                          {files.listener.get(), kListenDescriptor},
                          {lock.get(), kLockDescriptor},
@@ -129,7 +130,8 @@ Result<helper::Spawned> SpawnVm(const VmFiles& files, const std::string& id,
                          {files.initramfs.get(), kInitramfsDescriptor},
                          {rootfs.disk.get(), kRootDescriptor},
                          {files.scratch.get(), kScratchDescriptor},
-                         {files.log.get(), kLogDescriptor}}});
+                         {files.log.get(), kLogDescriptor},
+                         {files.log.get(), STDERR_FILENO}}});
 }
 
 }  // namespace
@@ -168,7 +170,7 @@ Result<VmStart> StartVm(store::Store& store, const helper::Installation& install
     record.exit_detail.clear();
     record.exit_code = -1;
   }));
-  auto spawned = SpawnVm(files, id, rootfs, *lock, sockets.second);
+  auto spawned = SpawnVm(files, rootfs, *lock, sockets.second);
   if (!spawned.ok()) {
     BOXLITE_TRY(store.ChangeBox(id, {}, [&](BoxRecord& record) { record.state = before.state; }));
     return spawned.TakeError();

@@ -204,8 +204,10 @@ void LiveBox::OnRunning() {
 void LiveBox::FailStart(const Error& why) {
   for (Waiter& waiter : std::exchange(waiters_, {})) failed_waiters_.push_back(std::move(waiter));
   end_reason_ = why;
-  // A stop that could not even find out whether the box runs has failed as well.
-  if (state_ == State::kLooking || state_ == State::kAttaching) CallStoppers(why);
+  // A stop that could not even find out whether the box runs has failed as well. One that is gone
+  // does not run.
+  bool looked = state_ == State::kLooking || state_ == State::kAttaching;
+  if (looked && why.code() != Code::kNotFound) CallStoppers(why);
   BecomeIdle();
 }
 

@@ -19,6 +19,15 @@ constexpr size_t kInputMark = 1024 * 1024;
 // A helper that lets this much wait does not read any more.
 constexpr size_t kPendingLimit = 64 * 1024 * 1024;
 
+// What every ACCEPT has, whatever else the operation says there.
+struct AcceptHeader {
+  uint32_t window = 0;
+  template <typename Visitor>
+  void Fields(Visitor& v) {
+    v(2, window);
+  }
+};
+
 }  // namespace
 
 // ---------------------------------------------------------------- Call
@@ -238,7 +247,7 @@ Result<void> Connection::HandleOfCall(uint32_t number, Call* call, const proto::
 }
 
 Result<void> Connection::HandleAccept(Call& call, ByteSpan record) {
-  auto accepted = BOXLITE_TRY(proto::Decode<proto::Accepted>(record));
+  auto accepted = BOXLITE_TRY(proto::Decode<AcceptHeader>(record));
   BOXLITE_TRY(call.input_.Grant(accepted.window));
   uint32_t number = call.number_;
   std::weak_ptr<char> alive = alive_;

@@ -176,10 +176,13 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   job.mapping_count = mappings.size();
   BOXLITE_TRY(RunClones(job));
   Spawned spawned{job.pid, UniqueFd(job.pidfd)};
-  if (job.failed_errno != 0)
-    return sys::ErrnoError("start " + options.program + ": " + job.failed_step, job.failed_errno)
-        .WithCode(Code::kEngine);
-  return spawned;
+  if (job.failed_errno == 0) return spawned;
+  Error failed =
+      sys::ErrnoError("start " + options.program + ": " + job.failed_step, job.failed_errno);
+  if (job.failed_errno == ENOENT || job.failed_errno == EACCES)
+    return std::move(failed).WithCode(Code::kConfig).WithHint(
+        "Install boxlite as a whole, or set BOXLITE_RUNTIME_DIR to the prefix that holds it.");
+  return std::move(failed).WithCode(Code::kEngine);
 }
 
 Process::Process(Spawned spawned, std::function<void()> ended)
