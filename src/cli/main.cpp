@@ -26,7 +26,17 @@ struct Arguments {
   }
 };
 
-void AddExecOptions(CLI::App* command, ExecOptions& exec) {
+void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
+  app.add_option("--home", global.home, "Home directory (default $BOXLITE_HOME, else ~/.boxlite)");
+  app.add_option("--registry", global.registries,
+                 "Registry for image names without one, http:// where plain; again for more")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  app.add_option("--engine", global.engine, "auto, kvm or qemu (default auto)")
+      ->check(CLI::IsMember({"auto", "kvm", "qemu"}));
+}
+
+void AddExecOptions(CLI::App* command, ExecOptions& exec, GlobalOptions& global) {
   command->add_flag("-i,--interactive", exec.interactive, "Keep standard input open");
   command->add_flag("-t,--tty", exec.tty, "Give the command a terminal");
   command->add_flag("-d,--detach", exec.detach, "Leave it running in the background");
@@ -35,8 +45,11 @@ void AddExecOptions(CLI::App* command, ExecOptions& exec) {
       ->allow_extra_args(false);
   command->add_option("-w,--workdir", exec.working_dir, "Directory to run in");
   command->add_option("-u,--user", exec.user, "Name or number, :group may follow");
-  // What follows the image or the box is the command's own, options included.
+  // What follows the image or the box is the command's own, options included. Nothing may fall
+  // through to the program's options then, so that those are options here as well.
   command->prefix_command();
+  command->fallthrough(false);
+  AddGlobalOptions(*command, global);
 }
 
 void AddRun(CLI::App& app, Arguments& arguments, int& exit_code) {
@@ -44,7 +57,7 @@ void AddRun(CLI::App& app, Arguments& arguments, int& exit_code) {
   run->footer(
       "Usage: "
       "boxlite run [OPTIONS] IMAGE [COMMAND] [ARGUMENT...]");
-  AddExecOptions(run, arguments.run.exec);
+  AddExecOptions(run, arguments.run.exec, arguments.global);
   run->add_flag("--rm", arguments.run.remove, "Remove the box when it stops");
   run->add_option("--name", arguments.run.name, "Name of the box");
   run->add_option("--cpus", arguments.run.cpus, "Virtual CPUs (default 1)");
@@ -67,7 +80,7 @@ void AddExec(CLI::App& app, Arguments& arguments, int& exit_code) {
   exec->footer(
       "Usage: "
       "boxlite exec [OPTIONS] BOX COMMAND [ARGUMENT...]");
-  AddExecOptions(exec, arguments.exec);
+  AddExecOptions(exec, arguments.exec, arguments.global);
   exec->callback([&arguments, &exit_code, exec] {
     std::vector<std::string> rest = exec->remaining();
     if (!rest.empty() && rest.front().front() == '-')
@@ -132,19 +145,6 @@ void AddMachineCommands(CLI::App& app, Arguments& arguments, int& exit_code) {
   });
 }
 
-void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
-  app.add_option("--home", global.home, "Home directory (default $BOXLITE_HOME, else ~/.boxlite)");
-  app.add_option("--registry", global.registries,
-                 "Registry for image names without one, http:// where plain; again for more")
-      ->type_size(1)
-      ->allow_extra_args(false);
-  app.add_option("--engine", global.engine, "auto, kvm or qemu (default auto)")
-      ->check(CLI::IsMember({"auto", "kvm", "qemu"}));
-  // They may also stand after the subcommand.
-  app.fallthrough();
-  app.require_subcommand(1);
-}
-
 }  // namespace
 }  // namespace boxlite::cli
 
@@ -154,6 +154,9 @@ int main(int argc, char** argv) {
   Arguments arguments;
   int exit_code = kExitFailure;
   AddGlobalOptions(app, arguments.global);
+  // They may also stand after the subcommand.
+  app.fallthrough();
+  app.require_subcommand(1);
   AddRun(app, arguments, exit_code);
   AddExec(app, arguments, exit_code);
   AddBoxCommands(app, arguments, exit_code);
