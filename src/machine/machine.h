@@ -45,7 +45,7 @@ struct MachineSpec {
   bool whole_kernel_log = false;        // and not only emergencies
   bool scratch_disk = false;            // a disk is in Slot::kScratchDisk
   std::string qemu_path;                // for the qemu engine
-  uint32_t translation_cache_mib = 32;  // for the qemu engine with TCG
+  uint32_t translation_cache_mib = 64;  // for the qemu engine with TCG
 };
 
 struct BoxIdentity {

@@ -72,6 +72,12 @@ void AddDevices(std::vector<std::string>& argv, const MachineSpec& spec) {
   if (spec.scratch_disk) AddDisk(argv, "scratch", kScratchDisk, Slot::kScratchDisk, false);
 }
 
+// TCG runs `rep movsb` byte by byte. Without the two promises that it is fast, kernel and libc copy
+// with wide moves, which makes the guest's output more than three times as fast.
+const char* CpuOf(const MachineSpec& spec) {
+  return spec.accelerator == Accelerator::kTcg ? "max,-erms,-fsrm" : "max";
+}
+
 std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& program) {
   bool tcg = spec.accelerator == Accelerator::kTcg;
   std::string accelerator =
@@ -83,8 +89,8 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
       // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. PIC and
       // PIT are what the kernel calibrates the TSC and the local APIC's timer with under TCG.
       std::string("microvm,acpi=off,rtc=off,x-option-roms=off,pit=") + (tcg ? "on" : "off"),
-      "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", "max", "-smp",
-      std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
+      "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", CpuOf(spec),
+      "-smp", std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
       KernelCommandLine(spec)};
   AddDevices(argv, spec);
   return argv;

@@ -91,7 +91,7 @@ class Box : private RelayOwner {
   void Halt(proto::ExitReason reason, std::string detail);
   void OnMachineEnded(const machine::MachineEnd& end);
   void DecideReason(const machine::MachineEnd& end);
-  void TellEnd();
+  void TellEnd(bool launched);
   void FinishWhenFlushed();
   Error LaunchError() const;
 

@@ -116,13 +116,7 @@ void Box::OnMachineEnded(const machine::MachineEnd& end) {
     exit_.status = proto::ToRecord(Error(launched ? Code::kStopped : Code::kEngine, exit_.detail));
   // A home directory on a full disk loses the record, not the answer to who is connected.
   static_cast<void>(sys::WriteAllAt(parts_.exit_file.get(), proto::Encode(exit_), 0));
-  if (launched) {
-    relay_.Answer(launch_.first, launch_.second, Kind::kClose, proto::Encode(exit_));
-  } else {
-    auto record = proto::ToRecord(LaunchError());
-    relay_.Answer(launch_.first, launch_.second, Kind::kRefuse, proto::Encode(record));
-  }
-  TellEnd();
+  TellEnd(launched);
 }
 
 Error Box::LaunchError() const {
@@ -132,8 +126,15 @@ Error Box::LaunchError() const {
   return Error(code, std::move(message));
 }
 
-void Box::TellEnd() {
+// Executions first: who hears of the box's end has heard of theirs.
+void Box::TellEnd(bool launched) {
   relay_.EndStreams(Error(Code::kStopped, "the box stopped: " + exit_.detail));
+  if (launched) {
+    relay_.Answer(launch_.first, launch_.second, Kind::kClose, proto::Encode(exit_));
+  } else {
+    auto record = proto::ToRecord(LaunchError());
+    relay_.Answer(launch_.first, launch_.second, Kind::kRefuse, proto::Encode(record));
+  }
   for (auto& [client, stream] : stops_)
     relay_.Answer(client, stream, Kind::kClose, proto::Encode(proto::Closed{}));
   stops_.clear();

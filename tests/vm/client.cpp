@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "base/clock.h"
@@ -46,7 +47,18 @@ void Client::Send(Kind kind, uint32_t stream, ByteSpan payload, Channel channel)
   SendRaw(frame);
 }
 
+// With BOXLITE_TRANSCRIPT=FILE, what goes each way is kept in FILE.client and FILE.server: so the
+// golden transcripts of tests/golden/protocol are made (by the test Transcript.Session).
+void Client::Record(const char* side, ByteSpan bytes) {
+  const char* base = std::getenv("BOXLITE_TRANSCRIPT");
+  if (base == nullptr) return;
+  auto file = sys::Open(std::string(base) + side, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (!file.ok() || !sys::WriteAll(file.value().get(), bytes).ok())
+    throw std::runtime_error("transcript");
+}
+
 void Client::SendRaw(ByteSpan bytes) {
+  Record(".client", bytes);
   while (!bytes.empty()) {
     auto sent = sys::SendSome(socket_.get(), bytes);
     if (!sent.ok()) return;  // The other side closed; reading tells.
@@ -82,9 +94,11 @@ bool Client::RunUntil(const std::function<bool()>& reached) {
 
 bool Client::ReadSome() {
   constexpr size_t kSize = 256 * 1024;
-  auto count = sys::ReadSome(socket_.get(), parser_.Space(kSize), kSize);
+  uint8_t* space = parser_.Space(kSize);
+  auto count = sys::ReadSome(socket_.get(), space, kSize);
   if (!count.ok() || (count.value() && *count.value() == 0)) return false;
   if (!count.value()) return true;
+  Record(".server", ByteSpan(space, *count.value()));
   parser_.Commit(*count.value());
   for (;;) {
     auto frame = parser_.Next();

@@ -76,6 +76,7 @@ class Client {
   void Close() { socket_.Reset(); }
 
  private:
+  static void Record(const char* side, ByteSpan bytes);
   bool ReadSome();
   void Handle(const proto::Frame& frame);
 
