@@ -278,7 +278,7 @@ def test_reading_what_is_not_there_or_no_file_says_so(box):
 
 def test_pulling_an_image_that_does_not_exist_is_an_image_error(runtime):
     # Nothing listens on port 1.
-    with pytest.raises((boxlite.ImageError, boxlite.NetworkError), match="127[.]0[.]0[.]1:1"):
+    with pytest.raises((boxlite.ImageError, boxlite.NetworkError), match=r"127\.0\.0\.1:1"):
         asyncio.run(runtime.images.pull("127.0.0.1:1/nothing:none"))
 
 

@@ -137,7 +137,7 @@ def test_a_start_that_fails_leaves_nothing(shared_runtime):
         async with boxlite.SimpleBox("127.0.0.1:1/nothing:none", runtime=shared_runtime):
             pass
 
-    with pytest.raises(boxlite.BoxliteError, match="127[.]0[.]0[.]1:1"):
+    with pytest.raises(boxlite.BoxliteError, match=r"127\.0\.0\.1:1"):
         asyncio.run(test())
     assert [info.id for info in shared_runtime.list()] == before
 
