@@ -142,11 +142,13 @@ std::vector<std::filesystem::path> Versions() {
   return versions;
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, Transcript, testing::ValuesIn(Versions()), [](const auto& info) {
-  std::string name = info.param.filename();
+std::string VersionName(const testing::TestParamInfo<std::filesystem::path>& version) {
+  std::string name = "v" + version.param.filename().string();
   for (char& c : name) c = c == '.' ? '_' : c;
-  return "v" + name;
-});
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, Transcript, testing::ValuesIn(Versions()), VersionName);
 
 }  // namespace
 }  // namespace boxlite::proto
