@@ -184,7 +184,8 @@ static void exit_while_stdin_is_open_completes_the_writes(void) {
   drain_until(f.rt, &c.exit.finalized);
   drain_until(f.rt, &written.finalized);
   EXPECT_EQ(c.exit_code, 0);
-  EXPECT_EQ(written.status, BOXLITE_STATUS_STOPPED);
+  /* The guest may have taken it all before it found that nobody reads. */
+  EXPECT(written.status == BOXLITE_STATUS_STOPPED || written.status == BOXLITE_OK);
   capture_free(&c);
   end(&f);
 }
@@ -328,7 +329,7 @@ static boxlite_execution* start_slow(fixture* f, slow* s, const char* script, ui
 /* The library holds a window's worth for a reader who does not drain, however much the command
  * writes. */
 static void c09_a_reader_that_does_not_drain_stops_the_writer(void) {
-  enum { kMegabytes = 1024 };
+  enum { kMegabytes = 256 };
   fixture f = begin();
   boxlite_execution* execution;
   capture warm;
@@ -337,7 +338,7 @@ static void c09_a_reader_that_does_not_drain_stops_the_writer(void) {
   run_script(f.rt, f.box, "true", &warm);
   capture_free(&warm);
   before = resident_bytes();
-  execution = start_slow(&f, &s, "head -c 1073741824 /dev/zero", 0);
+  execution = start_slow(&f, &s, "head -c 268435456 /dev/zero", 0);
   sleep(3);
   EXPECT_EQ(s.bytes, 0);
   EXPECT(resident_bytes() < before + 16u * 1024 * 1024);
@@ -354,7 +355,8 @@ static void manual_credit_holds_the_process_back(void) {
   uint64_t consumed = 0, first;
   boxlite_execution* execution =
       start_slow(&f, &s, "head -c 16777216 /dev/zero", BOXLITE_EXEC_MANUAL_CREDIT);
-  drain_for(f.rt, 3000);
+  while (s.bytes == 0) EXPECT(boxlite_runtime_drain(f.rt, 60000) > 0);
+  drain_for(f.rt, 1000);
   first = s.bytes;
   EXPECT(first > 0 && first < 16777216);
   EXPECT_EQ(s.exit.finished, 0);

@@ -85,7 +85,7 @@ static void info_of_a_running_box_tells_what_runs_it(void) {
   EXPECT(boxlite_box_info_engine(info) != BOXLITE_ENGINE_AUTO);
   EXPECT(boxlite_box_info_isolation(info) != BOXLITE_ISOLATION_ANY);
   EXPECT(*boxlite_box_info_engine_reason(info) != '\0');
-  EXPECT(strstr(boxlite_box_info_jail(info), "seccomp") != NULL);
+  EXPECT(strstr(boxlite_box_info_jail(info), "system calls: filtered") != NULL);
   EXPECT_EQ(boxlite_box_info_exit_reason(info), BOXLITE_EXIT_REASON_NONE);
   boxlite_box_info_destroy(info);
   stop_box(rt, box);
