@@ -34,6 +34,7 @@ Result<std::vector<oci::Registry>> Registries(const proto::Fetch& request, int c
     return configured.TakeError().WithCode(Code::kConfig).Context("config.json");
   for (std::string& text : configured.value()) texts.push_back(std::move(text));
   std::vector<oci::Registry> registries;
+  registries.reserve(texts.size());
   for (const std::string& text : texts) registries.push_back(BOXLITE_TRY(oci::ParseRegistry(text)));
   return registries;
 }

@@ -89,6 +89,7 @@ void Tree::Attach(InodeId directory, const std::string& name, InodeId id) {
 }
 
 Result<InodeId> Tree::MakeDirectory(InodeId parent, const std::string& name) {
+  if (name.size() > kMaxNameLength) return Bad("a symbolic link on the way has a name too long");
   if (inodes_[parent].depth >= kMaxDepth)
     return Bad("directories are nested deeper than " + std::to_string(kMaxDepth));
   Inode inode;
@@ -99,40 +100,42 @@ Result<InodeId> Tree::MakeDirectory(InodeId parent, const std::string& name) {
   return id;
 }
 
+// Goes into a directory, or on to where a symbolic link leads.
+Result<void> Tree::Enter(Walk& walk, const std::string& name, InodeId child) const {
+  const Inode& inode = inodes_[child];
+  if (inode.type == FileType::kDirectory) {
+    walk.at = child;
+    return {};
+  }
+  if (inode.type != FileType::kSymlink)
+    return Bad("its parent \"" + name + "\" is not a directory");
+  if (++walk.follows > kMaxSymlinkFollows) return Bad("too many symbolic links on the way");
+  if (inode.target.substr(0, 1) == "/") walk.at = kRootInode;
+  for (std::string& part : Reversed(inode.target)) walk.pending.push_back(std::move(part));
+  return {};
+}
+
 Result<std::optional<InodeId>> Tree::Descend(std::vector<std::string> pending, Missing missing) {
-  InodeId at = kRootInode;
-  int follows = 0;
-  while (!pending.empty()) {
-    std::string name = std::move(pending.back());
-    pending.pop_back();
-    if (missing == Missing::kCreate) inodes_[at].layer = layer_;
+  Walk walk{std::move(pending), kRootInode, 0};
+  while (!walk.pending.empty()) {
+    if (missing == Missing::kCreate) inodes_[walk.at].layer = layer_;
+    std::string name = std::move(walk.pending.back());
+    walk.pending.pop_back();
+    std::optional<InodeId> child = Child(walk.at, name);
     if (name == "..") {
-      at = inodes_[at].parent;
-      continue;
-    }
-    std::optional<InodeId> child = Child(at, name);
-    if (!child) {
-      if (missing == Missing::kStop) return std::optional<InodeId>();
-      if (name.size() > kMaxNameLength)
-        return Bad("a symbolic link on the way has a name too long");
-      at = BOXLITE_TRY(MakeDirectory(at, name));
-      continue;
-    }
-    const Inode& inode = inodes_[*child];
-    if (inode.type == FileType::kSymlink) {
-      if (++follows > kMaxSymlinkFollows) return Bad("too many symbolic links on the way");
-      if (inode.target.substr(0, 1) == "/") at = kRootInode;
-      for (std::string& part : Reversed(inode.target)) pending.push_back(std::move(part));
-    } else if (inode.type == FileType::kDirectory) {
-      at = *child;
+      walk.at = inodes_[walk.at].parent;
+    } else if (child) {
+      Result<void> entered = Enter(walk, name, *child);
+      if (!entered.ok() && missing == Missing::kStop) return std::optional<InodeId>();
+      BOXLITE_TRY(std::move(entered));
     } else if (missing == Missing::kStop) {
       return std::optional<InodeId>();
     } else {
-      return Bad("its parent \"" + name + "\" is not a directory");
+      walk.at = BOXLITE_TRY(MakeDirectory(walk.at, name));
     }
   }
-  if (missing == Missing::kCreate) inodes_[at].layer = layer_;
-  return std::optional<InodeId>(at);
+  if (missing == Missing::kCreate) inodes_[walk.at].layer = layer_;
+  return std::optional<InodeId>(walk.at);
 }
 
 Result<std::optional<Tree::Place>> Tree::Find(std::string_view path, Missing missing) {

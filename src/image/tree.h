@@ -94,9 +94,16 @@ class Tree {
     InodeId directory = kRootInode;
     std::string name;  // empty: the directory itself is meant (the root)
   };
+  // A path that is being followed.
+  struct Walk {
+    std::vector<std::string> pending;  // components that are left, the next one last
+    InodeId at = kRootInode;
+    int follows = 0;  // of symbolic links
+  };
   enum class Missing { kCreate, kStop };
 
   Result<std::optional<Place>> Find(std::string_view path, Missing missing);
+  Result<void> Enter(Walk& walk, const std::string& name, InodeId child) const;
   Result<std::optional<InodeId>> Descend(std::vector<std::string> pending, Missing missing);
   Result<InodeId> MakeDirectory(InodeId parent, const std::string& name);
   std::optional<InodeId> Child(InodeId directory, std::string_view name) const;

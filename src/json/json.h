@@ -27,7 +27,7 @@ namespace boxlite::json {
 
 constexpr size_t kMaxDepth = 64;
 
-class Value {
+class Value {  // NOLINT(cppcoreguidelines-special-member-functions): one = copies and moves
  public:
   Value() = default;  // null
   Value(const Value& other);

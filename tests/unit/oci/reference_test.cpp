@@ -68,6 +68,7 @@ TEST(Reference, LimitsThemselves_AreFine) {
 
 std::vector<std::string> Urls(std::string_view text, const std::vector<std::string>& entries) {
   std::vector<Registry> registries;
+  registries.reserve(entries.size());
   for (const std::string& entry : entries) registries.push_back(ParseRegistry(entry).TakeValue());
   std::vector<std::string> urls;
   for (const Location& location : Locations(ParseReference(text).TakeValue(), registries))
