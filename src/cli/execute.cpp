@@ -83,14 +83,13 @@ void ForegroundExecution::ForwardSignal(int number) {
   if (number == SIGWINCH) {
     WindowSize size = TerminalSize();
     if (options_.tty && started_)
-      static_cast<void>(
-          boxlite_execution_resize(execution_.get(), size.rows, size.columns, nullptr));
+      Ignore(boxlite_execution_resize(execution_.get(), size.rows, size.columns, nullptr));
     return;
   }
   if (number == SIGINT) ++interrupts_;
   bool kill = !started_ || interrupts_ >= kInterruptsToKill;
-  static_cast<void>(kill ? boxlite_execution_kill(execution_.get(), SIGKILL, nullptr)
-                         : boxlite_execution_signal(execution_.get(), number, nullptr));
+  Ignore(kill ? boxlite_execution_kill(execution_.get(), SIGKILL, nullptr)
+              : boxlite_execution_signal(execution_.get(), number, nullptr));
 }
 
 // Reads one piece and waits until the guest has taken it, so that a slow command slows its input
@@ -109,7 +108,7 @@ void ForegroundExecution::ForwardInput() {
 
 void ForegroundExecution::CloseInput() {
   session_.OnInput({});
-  static_cast<void>(boxlite_execution_close_stdin(execution_.get(), nullptr));
+  Ignore(boxlite_execution_close_stdin(execution_.get(), nullptr));
 }
 
 void ForegroundExecution::OnInputTaken(void* self, boxlite_status status,
@@ -125,7 +124,7 @@ void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       // Whoever read our output has gone; the command loses its reader as it would in a pipe.
-      static_cast<void>(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
+      Ignore(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
       return;
     }
     data += count;

@@ -10,6 +10,9 @@ namespace boxlite::cli {
 // Our own failures exit with 125, as docker's do; 0 to 124 belong to the command in the box.
 constexpr int kExitFailure = 125;
 
+// For a call whose failure changes nothing: the execution has ended meanwhile, and its exit tells.
+inline void Ignore(boxlite_status /*status*/) {}
+
 template <auto kDestroy>
 struct Destroy {
   template <typename T>
