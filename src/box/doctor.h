@@ -1,6 +1,6 @@
 // Doctor: looks at what boxes need from this machine and says what to do where it is not there.
 //
-// Thread rule: blocks (it starts `boxlite-vm --probe`); the worker's thread.
+// Thread rule: blocks (it starts `boxlite-vm --probe` and `qemu --version`); the worker's thread.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <optional>
 
@@ -80,22 +79,6 @@ Result<std::string> Installation::FindVm() const {
 }
 Result<std::string> Installation::FindImage() const {
   return FindProgram(ImagePath());
-}
-
-Result<std::string> Installation::FindQemu() {
-  const char* named = ::secure_getenv("PATH");
-  std::string path = std::string(named == nullptr ? "" : named) + ":/usr/local/bin:/usr/bin:/bin";
-  for (size_t begin = 0; begin < path.size();) {
-    size_t end = std::min(path.find(':', begin), path.size());
-    std::string program = path.substr(begin, end - begin) + "/qemu-system-x86_64";
-    // A relative directory of PATH would mean another one to a program that runs in "/".
-    if (program.front() == '/' && program != "/qemu-system-x86_64" &&
-        ::access(program.c_str(), X_OK) == 0)
-      return program;
-    begin = end + 1;
-  }
-  return Error(Code::kEngine, "qemu-system-x86_64 is not installed",
-               "Install it (Debian's package qemu-system-x86), or put it into PATH.");
 }
 
 }  // namespace boxlite::helper

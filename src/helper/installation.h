@@ -32,8 +32,6 @@ class Installation {
   // The path, where it is a program; kConfig as above.
   Result<std::string> FindVm() const;
   Result<std::string> FindImage() const;
-  // The system's QEMU: the first of PATH and the usual directories; kEngine where there is none.
-  static Result<std::string> FindQemu();
 
  private:
   std::string prefix_;
