@@ -2,6 +2,9 @@
 
 import asyncio
 import datetime
+import os
+import signal
+import subprocess
 
 import boxlite
 import pytest
@@ -215,9 +218,6 @@ def test_shutdown_ends_the_runtime_and_may_be_asked_again(image, home):
 
 def test_a_killed_machine_shows_as_a_stopped_box_with_its_reason(runtime, image):
     async def test():
-        import os
-        import signal
-
         box = runtime.create(small(image, auto_remove=False))
         execution = await box.exec("sleep", "1000")
         os.kill(box.info().state.pid, signal.SIGKILL)
@@ -285,8 +285,6 @@ def test_pulling_an_image_that_does_not_exist_is_an_image_error(runtime):
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory, image):
     """host:port of a registry on loopback that holds busybox:latest."""
-    import subprocess
-
     folder = str(tmp_path_factory.mktemp("registry"))
     script = str(ROOT / "scripts/local-registry")
     subprocess.run([script, "start", "--dir", folder], check=True, capture_output=True)
@@ -320,7 +318,7 @@ def test_an_image_is_pulled_with_progress_listed_and_removed(registry, tmp_path)
             assert runtime.images.list() == []
             with pytest.raises(boxlite.NotFoundError):
                 await runtime.images.remove(image.reference)
-            with pytest.raises(boxlite.ImageError, match="nobody"):
+            with pytest.raises(boxlite.NotFoundError, match="nobody"):
                 await runtime.images.pull(f"{registry}/nobody:none")
 
     asyncio.run(test())

@@ -110,8 +110,8 @@ class Box:
         execution = Execution(process, timeout)
         if isinstance(stdin, (bytes, str)):
             _Feeder(process, stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin).feed()
-        elif stdin:
-            execution.stdin()
+        if stdin is not None:
+            execution.keep_stdin()
         try:
             await process.wait_started()
         except BaseException:

@@ -169,7 +169,7 @@ class Execution:
     def __init__(self, process: Process, timeout: float | None) -> None:
         self._process = process
         self._timeout = timeout
-        self._stdin_given = False
+        self._keep_stdin = False
         self._result: ExecResult | None = None
         weakref.finalize(self, process.abandon).atexit = False
 
@@ -191,8 +191,12 @@ class Execution:
 
     def stdin(self) -> ExecStdin:
         """Writes to stdin. InvalidStateError from its methods where `exec` was told not to open it."""
-        self._stdin_given = True
+        self._keep_stdin = True
         return ExecStdin(self, self._process)
+
+    def keep_stdin(self) -> None:
+        """Lets `wait` leave stdin open, as after `stdin()`."""
+        self._keep_stdin = True
 
     async def wait(self) -> ExecResult:
         """Waits for the end and returns the result, the same one however often it is called.
@@ -201,7 +205,7 @@ class Execution:
         for is closed, so that a command which reads it ends. A time limit shows as `.timed_out`. Raises where the
         end is not known: StoppedError where the box stopped meanwhile, EngineError where its machine failed.
         """
-        if not self._stdin_given:
+        if not self._keep_stdin:
             self._process.close_stdin_quietly()
         await self._process.wait_ended()
         if self._result is None:
