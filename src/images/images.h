@@ -76,6 +76,8 @@ class ImageManager {
   };
   explicit ImageManager(Parts parts);
   ~ImageManager();
+  ImageManager(const ImageManager&) = delete;
+  ImageManager& operator=(const ImageManager&) = delete;
 
   // Fetches or imports what is missing, makes its root file system, and opens that. For a box's
   // start, and with Refresh::kAlways for a pull.

@@ -57,6 +57,8 @@ class Job : private helper::CallHandler {
   // `done` comes once, unless the job is destroyed before: that takes this client away.
   Job(const JobHost& host, std::shared_ptr<const JobSpec> spec, EventHandler event, Done done);
   ~Job() override;
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
 
  private:
   void Try();

@@ -60,6 +60,8 @@ class Statement {
   static Result<Statement> Prepare(Database& database, std::string_view sql);
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&&) = delete;
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
   ~Statement();
 
   // The next parameter. Bound bytes are copied.
@@ -92,6 +94,8 @@ class Transaction {
   static Result<Transaction> Begin(Database& database);
   Transaction(Transaction&& other) noexcept;
   Transaction& operator=(Transaction&&) = delete;
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
   ~Transaction();  // undoes what was not committed
 
   Result<void> Commit();

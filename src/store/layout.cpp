@@ -130,15 +130,17 @@ Result<void> PlaceBlobs(const Home& home, int staging_fd, const std::vector<Blob
 }
 
 Result<void> WriteIndex(const Home& home, Database& database) {
-  Result<struct stat> layout = sys::StatAt(home.images(), "oci-layout");
-  if (!layout.ok()) BOXLITE_TRY(ReplaceFile(home.images(), "oci-layout", kLayoutText));
   std::string old = BOXLITE_TRY(ReadIndexFile(home));
+  // A home without images costs no write to the disk.
+  if (old.empty() && BOXLITE_TRY(database.ReadNumber("SELECT count(*) FROM refs")) == 0) return {};
   std::string usable = BOXLITE_TRY(Usable(database, old));
   Statement statement = BOXLITE_TRY(Statement::Prepare(database, kNewIndex));
   statement.Bind(usable);
   BOXLITE_TRY(statement.Step());
   std::string text = statement.Text(0);
   if (text == old) return {};
+  if (!sys::StatAt(home.images(), "oci-layout").ok())
+    BOXLITE_TRY(ReplaceFile(home.images(), "oci-layout", kLayoutText));
   return ReplaceFile(home.images(), "index.json", text);
 }
 

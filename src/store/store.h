@@ -55,6 +55,8 @@ class Store {
     return Open(home_path, Options());
   }
   ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
   const Home& home() const { return *home_; }
 
