@@ -55,9 +55,7 @@ def test_values_out_of_range_name_the_option(boxlite, option, value):
 
 def test_options_reach_the_command(boxlite):
     script = 'echo "$A|$(pwd)|$(id -un)|$(nproc)"'
-    done = boxlite(
-        "run", "--rm", "-e", "A=x y", "-w", "/tmp", "-u", "guest", "--cpus", "2", IMAGE, "sh", "-c", script
-    )
+    done = boxlite("run", "--rm", "-e", "A=x y", "-w", "/tmp", "-u", "guest", "--cpus", "2", IMAGE, "sh", "-c", script)
     assert done.stdout == "x y|/tmp|guest|2\n"
 
 
@@ -156,9 +154,7 @@ def test_detached_box_is_found_executed_in_and_stopped_by_others(boxlite):
     assert started.returncode == 0, started.stderr
     box = started.stdout.strip()
     listed = json.loads(boxlite("ps", "--json").stdout)
-    assert [(entry["id"], entry["name"], entry["state"]) for entry in listed] == [
-        (box, "sleeper", "running")
-    ]
+    assert [(entry["id"], entry["name"], entry["state"]) for entry in listed] == [(box, "sleeper", "running")]
     done = boxlite("exec", "sleeper", "sh", "-c", "ps | grep -c '[s]leep 1000'")
     assert done.stdout == "1\n", done.stderr
     assert boxlite("exec", box[:20], "echo", "by prefix").stdout == "by prefix\n"
