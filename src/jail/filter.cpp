@@ -2,6 +2,7 @@
 
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +12,18 @@
 
 namespace boxlite::jail {
 namespace {
+
+#ifdef BOXLITE_SANITIZED
+// What the sanitizers' own code calls, to work and to report.
+constexpr Rule kAlways[] = {
+    {SYS_sigaltstack, {}}, {SYS_sched_yield, {}}, {SYS_mmap, {}},    {SYS_munmap, {}},
+    {SYS_futex, {}},       {SYS_openat, {}},      {SYS_read, {}},    {SYS_close, {}},
+    {SYS_readlink, {}},    {SYS_write, {}},       {SYS_getpid, {}},  {SYS_gettid, {}},
+    {SYS_pipe2, {}},       {SYS_prctl, {}},       {SYS_madvise, {}}, {SYS_exit_group, {}},
+};
+#else
+constexpr std::span<const Rule> kAlways;
+#endif
 
 void OnViolation(int, siginfo_t* info, void*) {
   char text[96];
@@ -39,6 +52,21 @@ Result<void> Check(int result, const char* what) {
   return {};
 }
 
+Result<void> Add(scmp_filter_ctx filter, std::span<const Rule> rules) {
+  for (const Rule& rule : rules) {
+    int status = 0;
+    if (rule.argument) {
+      scmp_arg_cmp compare{rule.argument->index, SCMP_CMP_MASKED_EQ, rule.argument->mask,
+                           rule.argument->value};
+      status = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule.call, 1, &compare);
+    } else {
+      status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, rule.call, 0);
+    }
+    BOXLITE_TRY(Check(status, "add to the system-call filter"));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> LoadFilter(std::span<const Rule> rules) {
@@ -49,17 +77,8 @@ Result<void> LoadFilter(std::span<const Rule> rules) {
   // A list sorted for the machine is searched in a tree; relaying makes many calls.
   seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-  for (const Rule& rule : rules) {
-    int status = 0;
-    if (rule.argument) {
-      scmp_arg_cmp compare{rule.argument->index, SCMP_CMP_MASKED_EQ, rule.argument->mask,
-                           rule.argument->value};
-      status = seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, rule.call, 1, &compare);
-    } else {
-      status = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, rule.call, 0);
-    }
-    BOXLITE_TRY(Check(status, "add to the system-call filter"));
-  }
+  BOXLITE_TRY(Add(filter.get(), kAlways));
+  BOXLITE_TRY(Add(filter.get(), rules));
   return Check(seccomp_load(filter.get()), "load the system-call filter");
 }
 

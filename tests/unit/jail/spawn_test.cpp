@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +126,58 @@ TEST_F(SpawnTest, Child_DiesWithItsParent) {
   EXPECT_EQ(status, 0);
   // Ends only when the child, too, has let go of the pipe.
   static_cast<void>(sys::ReadFile(read_.get(), 4096));
+}
+
+bool WriteText(const char* path, const std::string& text) {
+  auto file = sys::Open(path, O_WRONLY);
+  return file.ok() && sys::WriteAll(file.value().get(), AsBytes(text)).ok();
+}
+
+// Makes a host, for this process, that gives no namespaces of these kinds.
+bool ForbidNamespaces(const std::vector<std::string>& kinds) {
+  auto same = [](unsigned id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+  std::string users = same(::geteuid()), groups = same(::getegid());
+  if (::unshare(CLONE_NEWUSER) < 0 || !WriteText("/proc/self/setgroups", "deny") ||
+      !WriteText("/proc/self/gid_map", groups) || !WriteText("/proc/self/uid_map", users))
+    return false;
+  for (const std::string& kind : kinds) {
+    if (!WriteText(("/proc/sys/user/max_" + kind + "_namespaces").c_str(), "0")) return false;
+  }
+  return true;
+}
+
+// 77: this host does not let us make such a host.
+int SpawnWhereForbidden(const ChildSpec& spec, const std::vector<std::string>& kinds,
+                        const std::string& expected_layer) {
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    if (!ForbidNamespaces(kinds)) ::_exit(77);
+    auto child = Spawn(spec);
+    if (!child.ok()) ::_exit(1);
+    int status = -1;
+    ::waitpid(child.value().pid, &status, 0);
+    bool told = child.value().layers[0].rfind(expected_layer, 0) == 0 &&
+                child.value().layers[0].find("refused by the host: ") != std::string::npos;
+    ::_exit(status == 0 && told ? 0 : 2);
+  }
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST_F(SpawnTest, HostWithoutUserNamespaces_TakesTheOthersAndSaysSo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has the others without a user namespace";
+  spec_.argv = {"sh", "-c", "test ! -e /home"};
+  int status = SpawnWhereForbidden(spec_, {"user"}, "namespaces: mount, pid");
+  if (status == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SpawnTest, HostWithoutNamespaces_GoesOnAndSaysSo) {
+  spec_.argv = {"sh", "-c", "test -e /etc"};
+  int status = SpawnWhereForbidden(spec_, {"user", "mnt"}, "namespaces: none; refused");
+  if (status == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
