@@ -147,6 +147,7 @@ void FileWriter::OnCancel() {
 void FileWriter::Finish(const Result<void>& result) {
   finished_ = true;
   watch_.Stop();
+  file_.Reset();  // Before anybody knows: a program that is open for writing cannot be executed.
   proto::Closed closed;
   if (!result.ok()) closed.status = proto::ToRecord(result.error());
   stream_.Close(closed);

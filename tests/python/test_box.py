@@ -255,12 +255,15 @@ def test_a_file_is_written_and_read(box, data):
     assert asyncio.run(test()) == data
 
 
-def test_text_is_written_as_utf8_with_a_mode(box):
+def test_text_is_written_as_utf8_with_a_mode_and_can_be_run_at_once(box):
     async def test():
-        await box.write_file("/root/script", "#!/bin/sh\necho ä\n", mode=0o755)
-        return (await finish(box, "/root/script")).stdout
+        outputs = []
+        for n in range(20):
+            await box.write_file("/root/script", f"#!/bin/sh\necho ä {n}\n", mode=0o755)
+            outputs.append((await finish(box, "/root/script")).stdout)
+        return outputs
 
-    assert asyncio.run(test()) == "ä\n"
+    assert asyncio.run(test()) == [f"ä {n}\n" for n in range(20)]
 
 
 def test_reading_what_is_not_there_or_no_file_says_so(box):
