@@ -56,10 +56,13 @@ class _Reader:
         self._execution = execution
         self._process = process
         self._state = state
+        self._begun = False
 
     def _begin(self) -> None:
         with self._process.lock:
-            self._state.readers.add(self)
+            if not self._begun:
+                self._begun = True
+                self._state.readers.add(self)
             if self._state.output.cut:
                 dropped = self._state.output.skip_gap()
                 raise ResourceExhaustedError(
