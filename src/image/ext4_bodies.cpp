@@ -54,8 +54,8 @@ void Number(const Tree& tree, Bodies& out) {
 
 class BodyWriter {
  public:
-  BodyWriter(const Tree& tree, DataWriter& data, Bodies& out)
-      : tree_(tree), data_(data), out_(out) {}
+  BodyWriter(const Tree& tree, DataWriter& data, const HashSeed& seed, Bodies& out)
+      : tree_(tree), data_(data), seed_(seed), out_(out) {}
 
   Result<Body> Write(InodeId id) {
     const Inode& inode = tree_.At(id);
@@ -64,7 +64,7 @@ class BodyWriter {
       case FileType::kRegular:
         return Mapped(inode.extents, inode.size);
       case FileType::kDirectory:
-        return Directory(id);
+        return WriteDirectory(id);
       case FileType::kSymlink:
         if (inode.target.size() >= kInlineBlockMap) return Stored(AsBytes(inode.target));
         std::copy(inode.target.begin(), inode.target.end(), body.map.begin());
@@ -100,27 +100,31 @@ class BodyWriter {
     return Mapped({extent}, contents.size());
   }
 
-  Result<Body> Directory(InodeId id) {
+  Result<Body> WriteDirectory(InodeId id) {
     const Inode& inode = tree_.At(id);
     std::vector<DirectoryEntry> entries;
     entries.reserve(inode.children.size());
     for (const auto& [name, child] : inode.children)
       entries.push_back({out_.numbers[child], EntryType(tree_.At(child).type), name});
-    return Stored(BuildDirectory(out_.numbers[id], out_.numbers[inode.parent], entries));
+    Directory built = BuildDirectory(out_.numbers[id], out_.numbers[inode.parent], entries, seed_);
+    Body body = BOXLITE_TRY(Stored(built.blocks));
+    body.indexed = built.indexed;
+    return body;
   }
 
   const Tree& tree_;
   DataWriter& data_;
+  const HashSeed& seed_;
   Bodies& out_;
 };
 
 }  // namespace
 
-Result<Bodies> WriteBodies(const Tree& tree, DataWriter& data) {
+Result<Bodies> WriteBodies(const Tree& tree, DataWriter& data, const HashSeed& seed) {
   Bodies out;
   Number(tree, out);
   out.bodies.reserve(out.order.size());
-  BodyWriter writer(tree, data, out);
+  BodyWriter writer(tree, data, seed, out);
   uint64_t with_attributes = 0;
   for (InodeId id : out.order) {
     out.bodies.push_back(BOXLITE_TRY(writer.Write(id)));

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "image/data_writer.h"
+#include "image/ext4_directory.h"
 #include "image/ext4_extents.h"
 #include "image/tree.h"
 
@@ -19,6 +20,7 @@ struct Body {
   uint64_t size = 0;                           // i_size
   uint64_t blocks = 0;                         // contents and extent tree
   bool extents = false;                        // `map` is the root of an extent tree
+  bool indexed = false;                        // a directory with an index
 };
 
 struct Bodies {
@@ -31,6 +33,6 @@ struct Bodies {
 };
 
 // The root is inode 2; the others follow the reserved ones in depth-first name order.
-Result<Bodies> WriteBodies(const Tree& tree, DataWriter& data);
+Result<Bodies> WriteBodies(const Tree& tree, DataWriter& data, const HashSeed& seed);
 
 }  // namespace boxlite::image

@@ -85,7 +85,7 @@ ext2_inode_large MakeInode(const Inode& inode, const Body& body) {
   uint64_t sectors = body.blocks * kSectorsPerBlock;
   out.i_blocks = static_cast<uint32_t>(sectors);
   out.osd2.linux2.l_i_blocks_hi = static_cast<uint16_t>(sectors >> 32);
-  out.i_flags = body.extents ? EXT4_EXTENTS_FL : 0;
+  out.i_flags = (body.extents ? EXT4_EXTENTS_FL : 0) | (body.indexed ? EXT2_INDEX_FL : 0);
   out.i_extra_isize = kExtraInodeSize;
   std::memcpy(out.i_block, body.map.data(), body.map.size());
   StoreTimes(inode, out);
@@ -192,7 +192,8 @@ Result<void> Writer::WriteXattrs(ext2_ino_t number, const Inode& inode) {
 ext2_super_block Parameters(const Geometry& plan) {
   ext2_super_block parameters = CommonParameters(plan.blocks);
   parameters.s_inodes_count = static_cast<uint32_t>(plan.groups * plan.inodes_per_group);
-  parameters.s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT4_FEATURE_COMPAT_SPARSE_SUPER2;
+  parameters.s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX |
+                                EXT4_FEATURE_COMPAT_SPARSE_SUPER2;
   parameters.s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
                                   EXT4_FEATURE_INCOMPAT_FLEX_BG;
   parameters.s_feature_ro_compat =
@@ -202,9 +203,19 @@ ext2_super_block Parameters(const Geometry& plan) {
   return parameters;
 }
 
+HashSeed HashSeedOf(const std::array<uint8_t, kSeedSize>& seed) {
+  HashSeed out{};
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = LoadLe<uint32_t>(seed.data() + kSeedSize / 2 + i * sizeof(uint32_t));
+  return out;
+}
+
 void Identify(const std::array<uint8_t, kSeedSize>& seed, ext2_filsys fs) {
   StoreUuid(seed.data(), fs->super->s_uuid);
-  StoreUuid(seed.data() + kSeedSize / 2, reinterpret_cast<uint8_t*>(fs->super->s_hash_seed));
+  HashSeed hash_seed = HashSeedOf(seed);
+  std::copy(hash_seed.begin(), hash_seed.end(), fs->super->s_hash_seed);
+  fs->super->s_def_hash_version = EXT2_HASH_HALF_MD4;
+  fs->super->s_flags |= EXT2_FLAGS_SIGNED_HASH;
   fs->now = kImageTime;
   fs->super->s_mkfs_time = fs->super->s_wtime = fs->super->s_lastcheck = kImageTime;
   fs->super->s_max_mnt_count = -1;
@@ -214,7 +225,7 @@ void Identify(const std::array<uint8_t, kSeedSize>& seed, ext2_filsys fs) {
 
 Result<void> WriteExt4(int fd, const Tree& tree, DataWriter& data,
                        const std::array<uint8_t, kSeedSize>& seed) {
-  Bodies bodies = BOXLITE_TRY(WriteBodies(tree, data));
+  Bodies bodies = BOXLITE_TRY(WriteBodies(tree, data, HashSeedOf(seed)));
   BOXLITE_TRY(data.Flush());
   uint64_t bitmaps = data.next_block();
   Geometry plan = Plan(bitmaps, EXT2_GOOD_OLD_FIRST_INO + bodies.order.size());

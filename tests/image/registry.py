@@ -9,8 +9,8 @@ import threading
 
 
 class FaultyRegistry:
-    def __init__(self, layout):
-        self.layout = layout
+    def __init__(self, layout, tls=None):
+        self.layout, self.tls = layout, tls  # an ssl.SSLContext, or none for plain http
         index = json.loads((layout / "index.json").read_text())
         self.entry = index["manifests"][0]
         self.manifest = (layout / "blobs/sha256" / self.entry["digest"].removeprefix("sha256:")).read_bytes()
@@ -34,7 +34,9 @@ class FaultyRegistry:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.address}"
+        self.url = f"{'https' if self.tls else 'http'}://{self.address}"
+        if self.tls:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
         return self

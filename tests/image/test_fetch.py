@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import ssl
+import subprocess
 
 import job
 import pytest
-from registry import send
+from registry import FaultyRegistry, send
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,18 @@ def test_registry_that_is_down_is_named(work):
 def test_https_to_a_plain_registry_says_what_to_write(work, registry):
     error = work.fetch(f"{registry}/busybox:1").error
     assert error.code == "network" and f"http://{registry}" in error.hint
+
+
+def test_certificate_that_nobody_vouches_for_is_refused(work, layout, tmp_path):
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    command = "openssl req -x509 -nodes -newkey rsa:2048 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with FaultyRegistry(layout, context) as server:
+        error = work.fetch("image", [server.url]).error
+    assert error.code == "network" and server.url in error.message and "certificate" in error.hint
+    assert server.requests == []
 
 
 def test_blobs_that_are_there_are_not_fetched_again(work, faulty):

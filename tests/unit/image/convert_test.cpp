@@ -313,12 +313,27 @@ TEST_F(ConvertTest, FileInManyPieces_HasAnExtentTree) {
   EXPECT_THAT(Debugfs("ex /pieces"), HasSubstr(" 60/ 60 "));
 }
 
-TEST_F(ConvertTest, DirectoryOfTenThousand_IsWhole) {
+class LargeDirectoryTest : public ConvertTest, public ::testing::WithParamInterface<int> {};
+
+// 100: a list. 10 000: leaves below the root. 40 000 with long names: two levels.
+TEST_P(LargeDirectoryTest, IsWholeAndIndexed) {
   TarBuilder tar;
-  for (int i = 0; i < 10000; ++i) tar.File("d/file" + std::to_string(i), "");
+  std::string padding(GetParam() > 20000 ? 60 : 0, '-');
+  for (int i = 0; i < GetParam(); ++i) tar.File("d/file" + std::to_string(i) + padding, "");
   Build({Add(tar.Take())});
-  EXPECT_EQ(Output("debugfs -R 'ls -p /d' " + image_ + " | grep -c /file"), "10000\n");
-  EXPECT_TRUE(Exists("/d/file9999"));
+  EXPECT_EQ(Output("debugfs -R 'ls -p /d' " + image_ + " 2>/dev/null | grep -c /file"),
+            std::to_string(GetParam()) + "\n");
+  EXPECT_TRUE(Exists("/d/file99" + padding));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, LargeDirectoryTest, ::testing::Values(100, 10000, 40000));
+
+TEST_F(ConvertTest, IndexOfTwoLevels_IsOneForTheTools) {
+  TarBuilder tar;
+  for (int i = 0; i < 40000; ++i) tar.File("d/" + std::string(60, '-') + std::to_string(i), "");
+  Build({Add(tar.Take())});
+  EXPECT_THAT(Output("debugfs -R 'htree_dump /d' " + image_ + " | head -20"),
+              HasSubstr("Indirect levels: 1"));
 }
 
 TEST_F(ConvertTest, DeepNesting_IsRefusedBeyondTheLimitAndFineBelow) {
