@@ -1,10 +1,8 @@
 // What the records say of boxes.
 #include "api/handles.h"
-#include "proto/messages.h"
 
 namespace api = boxlite::api;
 using boxlite::Result;
-using boxlite::proto::ExitReason;
 
 boxlite_status boxlite_box_get_info(boxlite_box_info** out, const boxlite_box* box,
                                     boxlite_error** err) {
@@ -82,26 +80,26 @@ boxlite_exit_reason boxlite_box_info_exit_reason(const boxlite_box_info* info) {
 }
 
 const char* boxlite_exit_reason_name(boxlite_exit_reason reason) {
-  switch (static_cast<ExitReason>(reason)) {
-    case ExitReason::kNone:
+  switch (reason) {
+    case BOXLITE_EXIT_REASON_NONE:
       return "none";
-    case ExitReason::kStopped:
+    case BOXLITE_EXIT_REASON_STOPPED:
       return "stopped";
-    case ExitReason::kMainExited:
+    case BOXLITE_EXIT_REASON_MAIN_EXITED:
       return "main_exited";
-    case ExitReason::kReset:
+    case BOXLITE_EXIT_REASON_RESET:
       return "reset";
-    case ExitReason::kPanic:
+    case BOXLITE_EXIT_REASON_PANIC:
       return "panic";
-    case ExitReason::kOutOfMemory:
+    case BOXLITE_EXIT_REASON_OUT_OF_MEMORY:
       return "out_of_memory";
-    case ExitReason::kKilled:
+    case BOXLITE_EXIT_REASON_KILLED:
       return "killed";
-    case ExitReason::kEngine:
+    case BOXLITE_EXIT_REASON_ENGINE:
       return "engine";
-    case ExitReason::kBoot:
+    case BOXLITE_EXIT_REASON_BOOT:
       return "boot";
-    case ExitReason::kLifeline:
+    case BOXLITE_EXIT_REASON_LIFELINE:
       return "lifeline";
   }
   return "unknown";

@@ -180,8 +180,10 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   Error failed =
       sys::ErrnoError("start " + options.program + ": " + job.failed_step, job.failed_errno);
   if (job.failed_errno == ENOENT || job.failed_errno == EACCES)
-    return std::move(failed).WithCode(Code::kConfig).WithHint(
-        "Install boxlite as a whole, or set BOXLITE_RUNTIME_DIR to the prefix that holds it.");
+    return std::move(failed)
+        .WithCode(Code::kConfig)
+        .WithHint(
+            "Install boxlite as a whole, or set BOXLITE_RUNTIME_DIR to the prefix that holds it.");
   return std::move(failed).WithCode(Code::kEngine);
 }
 
