@@ -56,6 +56,8 @@ ProgressLine::~ProgressLine() {
 }
 
 void ProgressLine::Show(const boxlite_progress& progress) {
+  // An image that was there all along is nobody's news.
+  if (progress.phase == BOXLITE_PHASE_DONE && !shown_) return;
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s: %s", subject_.c_str(), Describe(progress).c_str());
     shown_ = true;
