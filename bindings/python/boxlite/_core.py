@@ -28,6 +28,7 @@ from boxlite.errors import BoxliteError, InvalidStateError, StoppedError
 
 # A drain runs a bounded number of callbacks; after so many drains the loop's other work has its turn.
 _DRAINS_PER_WAKE = 4
+_FORK_HINT = "start the child as a new program (multiprocessing: spawn or forkserver), or fork before a runtime is open"
 
 
 class Handler:
@@ -150,16 +151,26 @@ class Core:
     """One boxlite_runtime; what Boxlite, Box and Execution share."""
 
     def __init__(self, options: _ffi.RuntimeOptions) -> None:
+        if _forked_from is not None:
+            raise InvalidStateError(
+                f"this process was forked from process {_forked_from} while that had a runtime open; it can open none",
+                hint=_FORK_HINT,
+            )
         self.lib = library()
         self._lock = threading.Condition(threading.RLock())
         self._watches: dict[asyncio.AbstractEventLoop, _Watch] = {}
         self._users = 0
         self._closing = False
         self._owner = os.getpid()
+        self._runtime: int | None = None
         runtime = ctypes.c_void_p()
-        check(self.lib.boxlite_runtime_create, ctypes.byref(runtime), ctypes.byref(options))
-        self._runtime: int | None = runtime.value
         _open_cores.add(self)
+        try:
+            check(self.lib.boxlite_runtime_create, ctypes.byref(runtime), ctypes.byref(options))
+        except BaseException:
+            _open_cores.discard(self)
+            raise
+        self._runtime = runtime.value
 
     @property
     def closed(self) -> bool:
@@ -183,7 +194,7 @@ class Core:
         if os.getpid() != self._owner:
             raise InvalidStateError(
                 f"this runtime was opened by process {self._owner}; a forked child cannot use it",
-                hint="open a runtime in the child: Boxlite.default() or Boxlite(Options(...))",
+                hint=_FORK_HINT,
             )
         with self._lock:
             if self._closing:
@@ -206,8 +217,8 @@ class Core:
             # Users are calls that do not wait, and drains that do not wait.
             self._lock.wait_for(lambda: self._users == 0)
             self._forget_loops()
-        _open_cores.discard(self)
         self.lib.boxlite_runtime_destroy(self._runtime)
+        _open_cores.discard(self)
         _rethrow(None)
 
     def _forget_loops(self) -> None:
@@ -347,6 +358,8 @@ class Call(Handler):
 
 
 _open_cores: set[Core] = set()
+# The process that this one was forked from, where the library's threads ran there.
+_forked_from: int | None = None
 
 
 def _close_all() -> None:
@@ -355,7 +368,11 @@ def _close_all() -> None:
 
 
 def _after_fork_in_child() -> None:
-    # The parent's handles stay the parent's: their calls answer InvalidStateError, nothing here ends them.
+    # The parent's handles stay the parent's: their calls answer InvalidStateError, nothing here ends them. Nor can the
+    # library be used afresh: its threads may have held a lock at that moment, of SQLite for one; here nobody frees it.
+    global _forked_from
+    if _open_cores:
+        _forked_from = os.getppid()
     _open_cores.clear()
     _handlers.clear()
     _escaped.clear()

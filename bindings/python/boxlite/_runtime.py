@@ -297,10 +297,9 @@ class Boxlite:
         await self.shutdown()
 
 
-def _forget_default() -> None:
-    # A forked child opens a default runtime of its own; its parent's stays the parent's.
-    Boxlite._default = None
+def _renew_lock() -> None:
+    # Another thread of the parent may have held it.
     Boxlite._default_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_default)
+os.register_at_fork(after_in_child=_renew_lock)
