@@ -207,7 +207,8 @@ static void make_home(void) {
 }
 
 static const test_case* find_case(const char* name) {
-  const test_case* groups[] = {call_cases, contract_cases, execution_cases, lifecycle_cases};
+  const test_case* groups[] = {call_cases, contract_cases, execution_cases, lifecycle_cases,
+                               sharing_cases};
   size_t i;
   for (i = 0; i < COUNT_OF(groups); ++i) {
     const test_case* c;

@@ -73,6 +73,7 @@ extern const test_case call_cases[];
 extern const test_case contract_cases[];
 extern const test_case execution_cases[];
 extern const test_case lifecycle_cases[];
+extern const test_case sharing_cases[];
 
 /* The home directory of this case. */
 const char* test_home(void);
