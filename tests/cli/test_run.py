@@ -19,15 +19,15 @@ def test_run_prints_output_and_exits_with_the_commands_code(boxlite):
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "says"),
+    ("argv", "code", "says"),
     [
         (["no-such-command"], 127, "no-such-command"),
         (["/etc/passwd"], 126, "/etc/passwd"),
         (["sh", "-c", "kill -TERM $$"], 128 + 15, ""),
     ],
 )
-def test_run_exit_codes_are_dockers(boxlite, command, code, says):
-    done = boxlite("run", "--rm", IMAGE, *command)
+def test_run_exit_codes_are_dockers(boxlite, argv, code, says):
+    done = boxlite("run", "--rm", IMAGE, *argv)
     assert done.returncode == code
     assert says in done.stderr
 
@@ -121,13 +121,16 @@ class Terminal:
     def send(self, data):
         os.write(self.fd, data)
 
-    def wait(self):
-        while True:
-            try:
-                if not os.read(self.fd, 65536):
+    def wait(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        try:
+            while time.monotonic() < deadline:
+                if select.select([self.fd], [], [], 1)[0] and not os.read(self.fd, 65536):
                     break
-            except OSError:
-                break
+        except OSError:
+            pass  # the other side of a pseudo-terminal went away
+        if time.monotonic() >= deadline:
+            os.kill(self.pid, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
@@ -143,7 +146,7 @@ def test_interactive_shell_has_job_control_and_window_size(boxlite, command, hom
     time.sleep(0.5)
     terminal.send(b"\x1a")
     terminal.expect(rb"Stopped")
-    terminal.send(b"kill %1; echo still-$((40+2))\r")
+    terminal.send(b"kill -9 %1; wait %1; echo still-$((40+2))\r")
     terminal.expect(rb"still-42")
     terminal.send(b"exit 5\r")
     assert terminal.wait() == 5
