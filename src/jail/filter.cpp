@@ -43,7 +43,7 @@ Result<void> InstallHandler() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGSYS);
-  if (::sigprocmask(SIG_UNBLOCK, &set, nullptr) < 0) return sys::ErrnoError("unblock SIGSYS");
+  if (::pthread_sigmask(SIG_UNBLOCK, &set, nullptr) != 0) return sys::ErrnoError("unblock SIGSYS");
   return {};
 }
 

@@ -146,7 +146,7 @@ bool PlaceDescriptors(Job& job) {
 
 bool ResetSignals(const sigset_t& none) {
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+  return ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
 }
 
 // The parent may have died before the death signal was set; then nobody holds the pipe's other end.
@@ -233,11 +233,11 @@ Result<pid_t> Attempt(Job& job, uint8_t* stack) {
   job.failed = Step::kNone;
   sigset_t all, before;
   ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &before);  // No handler of ours may run in the child.
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // No handler of ours may run in the child.
   int pid = ::clone(RunChild, stack + kStackSize, CLONE_VM | CLONE_VFORK | SIGCHLD | job.plan.flags,
                     &job);
   int clone_errno = errno;
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {
     job.failed = Step::kNamespaces;
     return Error::FromErrno(Code::kPermission, "namespaces", clone_errno);

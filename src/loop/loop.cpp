@@ -11,17 +11,17 @@ namespace boxlite::loop {
 namespace internal {
 
 struct TimerRaw {
-  uv_timer_t handle;
+  uv_timer_t handle{};
   Callback callback;
 };
 
 struct AsyncRaw {
-  uv_async_t handle;
+  uv_async_t handle{};
   Callback callback;
 };
 
 struct PollRaw {
-  uv_poll_t handle;
+  uv_poll_t handle{};
   FdPoll::Handler callback;
   Interest interest;
 };

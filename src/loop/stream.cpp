@@ -89,7 +89,8 @@ void Stream::SendPending() {
     sent_ += sent.value();
   }
   if (pending() > 0) return;
-  pending_.clear();
+  // A burst's memory goes back; what passes all the time is sent without being kept.
+  Bytes().swap(pending_);
   sent_ = 0;
   UpdateInterest();
   if (shutdown_wanted_) ::shutdown(fd_.get(), SHUT_WR);

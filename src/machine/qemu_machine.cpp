@@ -97,12 +97,12 @@ Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
     if (exit_status_) return Finish();
     Kill();
   });
-  qmp_.Execute("qmp_capabilities", [](Result<void>) {});
+  qmp_.Execute("qmp_capabilities", [](const Result<void>&) {});
   return {};
 }
 
-void QemuMachine::Answer(Completion done, Result<void> result) {
-  auto fire = [done = std::move(done), result = std::move(result)] { done(result); };
+void QemuMachine::Answer(Completion done, Error why) {
+  auto fire = [done = std::move(done), why = std::move(why)] { done(why); };
   answers_.push_back(std::make_unique<loop::Timer>(*loop_, std::move(fire)));
   answers_.back()->Start(0);
 }
@@ -120,7 +120,7 @@ void QemuMachine::Restore(UniqueFd, Completion done) {
 void QemuMachine::Stop() {
   if (stopping_ || exit_status_) return;
   stopping_ = true;
-  qmp_.Execute("quit", [](Result<void>) {});
+  qmp_.Execute("quit", [](const Result<void>&) {});
   deadline_->Start(kQuitMs);
 }
 

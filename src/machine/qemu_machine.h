@@ -25,13 +25,15 @@ class ChannelReader : public loop::StreamHandler {
  private:
   std::function<void(ByteSpan)> on_bytes_;
   std::function<void()> on_end_;
-  uint8_t space_[4096];
+  uint8_t space_[4096]{};
 };
 
 class QemuMachine : public Machine {
  public:
   static Result<std::unique_ptr<Machine>> Create(MachineParts parts);
   ~QemuMachine() override;
+  QemuMachine(const QemuMachine&) = delete;
+  QemuMachine& operator=(const QemuMachine&) = delete;
 
   Result<void> Start(loop::Loop& loop, MachineEvents events) override;
   UniqueFd TakeAgentStream() override { return std::move(agent_); }
@@ -48,7 +50,7 @@ class QemuMachine : public Machine {
   static constexpr uint64_t kDrainMs = 1000;  // for its channels to end once it has
 
   QemuMachine();
-  void Answer(Completion done, Result<void> result);
+  void Answer(Completion done, Error why);
   void OnErrorOutput(ByteSpan bytes);
   void OnChannelEnd();
   void OnExit();

@@ -77,7 +77,8 @@ class FrameParser {
   // is to be closed: what follows a malformed header has no meaning.
   Result<std::optional<Frame>> Next();
 
-  // What was filled in and not handed out, for another parser to go on with. This one is empty then.
+  // What was filled in and not handed out, for another parser to go on with. This one is empty
+  // then.
   Bytes TakeUnparsed();
 
  private:

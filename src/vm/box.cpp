@@ -65,7 +65,7 @@ void Box::SetJail(const std::vector<std::string>& layers) {
 Result<void> Box::StartAgent() {
   Connection::Events events;
   events.frame = [this](const proto::Frame& frame) { return relay_.OnAgentFrame(frame); };
-  events.ended = [this](Result<void> why) { OnAgentEnded(std::move(why)); };
+  events.ended = [this](const Result<void>& why) { OnAgentEnded(why); };
   agent_ = BOXLITE_TRY(Connection::Create(loop_, parts_.machine->TakeAgentStream(),
                                           kAgentPendingLimit, std::move(events)));
   Bytes hello = HelloFrame();
@@ -98,7 +98,7 @@ Result<ClientId> Box::AddClient(UniqueFd socket, ByteSpan read_so_far) {
   ClientId id = relay_.AddClient();
   Connection::Events events;
   events.frame = [this, id](const proto::Frame& frame) { return relay_.OnClientFrame(id, frame); };
-  events.ended = [this, id](Result<void>) { OnClientEnded(id); };
+  events.ended = [this, id](const Result<void>&) { OnClientEnded(id); };
   clients_[id] = BOXLITE_TRY(Connection::Create(loop_, std::move(socket), kClientPendingLimit,
                                                 std::move(events), read_so_far));
   return id;

@@ -48,6 +48,8 @@ class Box : private RelayOwner {
 
   Box(loop::Loop& loop, Parts parts);
   ~Box() override;
+  Box(const Box&) = delete;
+  Box& operator=(const Box&) = delete;
 
   // Begins to wait for everything. The process can lock itself in afterwards. When the box has
   // ended, the loop is stopped.
@@ -84,7 +86,7 @@ class Box : private RelayOwner {
 
   // Life
   void OnConsole(std::string_view bytes);
-  void OnAgentEnded(Result<void> why);
+  void OnAgentEnded(const Result<void>& why);
   void OnRunning();
   void OnDeadline();
   void Stop(proto::ExitReason reason, std::string detail, uint32_t grace_ms);

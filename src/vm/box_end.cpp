@@ -30,7 +30,7 @@ void Box::OnConsole(std::string_view bytes) {
   if (!panicked && !console_.panic().empty()) panic_.Start(kPanicMs);
 }
 
-void Box::OnAgentEnded(Result<void> why) {
+void Box::OnAgentEnded(const Result<void>& why) {
   if (state_ == State::kEnded) return;
   // Success is QEMU's end, which the machine reports with its reason.
   if (!why.ok()) Halt(ExitReason::kEngine, why.error().message());

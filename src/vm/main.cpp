@@ -41,7 +41,7 @@ Result<UniqueFd> CatchSignals() {
   sigset_t set;
   ::sigemptyset(&set);
   for (int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, number);
-  if (::sigprocmask(SIG_SETMASK, &set, nullptr) < 0) return sys::ErrnoError("block signals");
+  if (::pthread_sigmask(SIG_SETMASK, &set, nullptr) != 0) return sys::ErrnoError("block signals");
   ::signal(SIGPIPE, SIG_IGN);
   int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return sys::ErrnoError("catch signals");
