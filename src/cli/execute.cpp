@@ -95,7 +95,7 @@ void ForegroundExecution::ForwardSignal(int number) {
 // Reads one piece and waits until the guest has taken it, so that a slow command slows its input
 // and nothing piles up here.
 void ForegroundExecution::ForwardInput() {
-  std::array<uint8_t, 65536> buffer;
+  std::array<uint8_t, 65536> buffer{};
   ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (count <= 0) return CloseInput();
