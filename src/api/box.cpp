@@ -130,6 +130,7 @@ boxlite_status boxlite_box_remove(boxlite_box* box, uint32_t flags, boxlite_done
   });
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is the header's
 boxlite_status boxlite_box_write_file(boxlite_box* box, const char* path, const void* data,
                                       size_t size, uint32_t mode, boxlite_done_cb done,
                                       void* user_data, boxlite_finalize_cb finalize,
@@ -145,9 +146,9 @@ boxlite_status boxlite_box_write_file(boxlite_box* box, const char* path, const 
     request.path = path;
     request.mode = mode == 0 ? kDefaultFileMode : mode;
     const auto* bytes = static_cast<const uint8_t*>(data);
-    auto writing = BOXLITE_TRY(
-        box->runtime->WriteFile(box->id, std::move(request), boxlite::Bytes(bytes, bytes + size),
-                                api::DoneCallbacks(done, user_data, finalize)));
+    auto writing =
+        BOXLITE_TRY(box->runtime->WriteFile(box->id, request, boxlite::Bytes(bytes, bytes + size),
+                                            api::DoneCallbacks(done, user_data, finalize)));
     api::GiveOperation(operation, box->runtime, std::move(writing));
     return {};
   });
@@ -163,9 +164,9 @@ boxlite_status boxlite_box_read_file(boxlite_box* box, const char* path, boxlite
     BOXLITE_TRY(NeedPath(path));
     boxlite::proto::ReadFile request;
     request.path = path;
-    auto reading = BOXLITE_TRY(
-        box->runtime->ReadFile(box->id, std::move(request), api::Data(on_data, user_data),
-                               api::DoneCallbacks(done, user_data, finalize)));
+    auto reading =
+        BOXLITE_TRY(box->runtime->ReadFile(box->id, request, api::Data(on_data, user_data),
+                                           api::DoneCallbacks(done, user_data, finalize)));
     api::GiveOperation(operation, box->runtime, std::move(reading));
     return {};
   });

@@ -27,8 +27,9 @@ DoctorLine Fine(std::string name, std::string detail) {
   return {std::move(name), DoctorState::kOk, std::move(detail), ""};
 }
 
-DoctorLine Problem(std::string name, DoctorState state, const Error& error, std::string hint = {}) {
-  return {std::move(name), state, error.message(), hint.empty() ? error.hint() : std::move(hint)};
+DoctorLine Problem(std::string name, DoctorState state, const Error& error,
+                   const std::string& hint = {}) {
+  return {std::move(name), state, error.message(), hint.empty() ? error.hint() : hint};
 }
 
 // What a program prints when it is called with one argument; it has kProgramMs to end.

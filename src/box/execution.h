@@ -37,6 +37,8 @@ class Execution : public BoxTask,
                                            ExecOptions options, ExecSinks sinks,
                                            Callbacks<Exit> callbacks);
   ~Execution() override;
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
 
   const std::string& id() const { return id_; }
   const std::string& box_id() const { return box_id_; }

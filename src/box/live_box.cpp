@@ -128,8 +128,8 @@ void LiveBox::BecomeIdle() {
   on_idle_();
 }
 
-void LiveBox::CallWaiters(std::vector<Waiter> waiters, const Result<void>& result) {
-  for (Waiter& waiter : waiters) waiter.ready(result);
+void LiveBox::CallWaiters(const std::vector<Waiter>& waiters, const Result<void>& result) {
+  for (const Waiter& waiter : waiters) waiter.ready(result);
 }
 
 void LiveBox::CallStoppers(const Result<void>& result) {

@@ -157,7 +157,7 @@ class LiveBox {
   void RemoveRecord(Presence presence, Ready removed);
 
   void BecomeIdle();
-  void CallWaiters(std::vector<Waiter> waiters, const Result<void>& result);
+  void CallWaiters(const std::vector<Waiter>& waiters, const Result<void>& result);
   void CallStoppers(const Result<void>& result);
   bool starting() const { return state_ != State::kIdle && state_ < State::kRunning; }
 

@@ -129,7 +129,7 @@ void LiveBox::Remove(uint32_t flags, Ready removed) {
     return finish(Error(Code::kInvalidState, "box " + id_ + " is being started",
                         "Stop it first, or remove it by force."));
   if (force)
-    return Stop(0, [this, finish](Result<void> stopped) {
+    return Stop(0, [this, finish](const Result<void>& stopped) {
       // One that is removed at its end is gone by now.
       if (!stopped.ok() && stopped.error().code() != Code::kNotFound) return finish(stopped);
       RemoveRecord(Presence::kMayBeGone, finish);

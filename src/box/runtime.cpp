@@ -181,18 +181,19 @@ Result<Runtime::OperationPtr> Runtime::SubmitOperation(Callbacks<T> callbacks, W
 Result<Runtime::OperationPtr> Runtime::StartBox(const std::string& id, ProgressSink progress,
                                                 Callbacks<void> callbacks) {
   auto slot = std::make_shared<ProgressSlot>(*queue_, std::move(progress));
-  return SubmitOperation(std::move(callbacks),
-                         [id, slot](Supervisor& supervisor, auto completion, Operation* operation) {
-                           supervisor.StartBox(id, slot, std::move(completion), operation);
-                         });
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, slot](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.StartBox(id, slot, completion, operation);
+      });
 }
 
 Result<Runtime::OperationPtr> Runtime::StopBox(const std::string& id, uint32_t timeout_ms,
                                                Callbacks<void> callbacks) {
   return SubmitOperation(
       std::move(callbacks),
-      [id, timeout_ms](Supervisor& supervisor, auto completion, Operation* operation) {
-        supervisor.StopBox(id, timeout_ms, std::move(completion), operation);
+      [id, timeout_ms](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.StopBox(id, timeout_ms, completion, operation);
       });
 }
 
@@ -202,7 +203,7 @@ Result<Runtime::OperationPtr> Runtime::RemoveBox(const std::string& id, uint32_t
     return Error(Code::kInvalidArgument, "flags has bits that are not known");
   return SubmitOperation(std::move(callbacks), [id, flags](Supervisor& supervisor, auto completion,
                                                            Operation* operation) {
-    supervisor.RemoveBox(id, flags, std::move(completion), operation);
+    supervisor.RemoveBox(id, flags, completion, operation);
   });
 }
 
@@ -219,26 +220,28 @@ Result<std::shared_ptr<Execution>> Runtime::Exec(const std::string& id, ExecOpti
   return execution;
 }
 
-Result<Runtime::OperationPtr> Runtime::WriteFile(const std::string& id, proto::WriteFile request,
-                                                 Bytes data, Callbacks<void> callbacks) {
+Result<Runtime::OperationPtr> Runtime::WriteFile(const std::string& id,
+                                                 const proto::WriteFile& request, Bytes data,
+                                                 Callbacks<void> callbacks) {
   auto bytes = std::make_shared<Bytes>(std::move(data));  // std::function wants to be copied.
   return SubmitOperation(
       std::move(callbacks),
-      [id, request, bytes](Supervisor& supervisor, auto completion, Operation* operation) {
-        auto task = std::make_shared<WriteTask>(request, std::move(*bytes), std::move(completion));
-        supervisor.RunTask(id, std::move(task), operation);
+      [id, request, bytes](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        auto task = std::make_shared<WriteTask>(request, std::move(*bytes), completion);
+        supervisor.RunTask(id, task, operation);
       });
 }
 
-Result<Runtime::OperationPtr> Runtime::ReadFile(const std::string& id, proto::ReadFile request,
-                                                std::function<void(ByteSpan)> sink,
+Result<Runtime::OperationPtr> Runtime::ReadFile(const std::string& id,
+                                                const proto::ReadFile& request,
+                                                const std::function<void(ByteSpan)>& sink,
                                                 Callbacks<void> callbacks) {
-  return SubmitOperation(
-      std::move(callbacks), [id, request, sink, gate = gate_.get(), queue = queue_.get()](
-                                Supervisor& supervisor, auto completion, Operation* operation) {
-        auto task = ReadTask::Create(*gate, *queue, request, sink, std::move(completion));
-        supervisor.RunTask(id, std::move(task), operation);
-      });
+  return SubmitOperation(std::move(callbacks),
+                         [id, request, sink, gate = gate_.get(), queue = queue_.get()](
+                             Supervisor& supervisor, const auto& completion, Operation* operation) {
+                           auto task = ReadTask::Create(*gate, *queue, request, sink, completion);
+                           supervisor.RunTask(id, task, operation);
+                         });
 }
 
 Result<Runtime::OperationPtr> Runtime::PullImage(const std::string& reference,
@@ -249,8 +252,8 @@ Result<Runtime::OperationPtr> Runtime::PullImage(const std::string& reference,
   auto slot = std::make_shared<ProgressSlot>(*queue_, std::move(progress));
   return SubmitOperation(
       std::move(callbacks),
-      [reference, slot](Supervisor& supervisor, auto completion, Operation* operation) {
-        supervisor.PullImage(reference, slot, std::move(completion), operation);
+      [reference, slot](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.PullImage(reference, slot, completion, operation);
       });
 }
 

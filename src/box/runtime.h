@@ -60,10 +60,11 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   Result<OperationPtr> RemoveBox(const std::string& id, uint32_t flags, Callbacks<void> callbacks);
   Result<std::shared_ptr<Execution>> Exec(const std::string& id, ExecOptions options,
                                           ExecSinks sinks, Callbacks<Execution::Exit> callbacks);
-  Result<OperationPtr> WriteFile(const std::string& id, proto::WriteFile request, Bytes data,
+  Result<OperationPtr> WriteFile(const std::string& id, const proto::WriteFile& request, Bytes data,
                                  Callbacks<void> callbacks);
-  Result<OperationPtr> ReadFile(const std::string& id, proto::ReadFile request,
-                                std::function<void(ByteSpan)> sink, Callbacks<void> callbacks);
+  Result<OperationPtr> ReadFile(const std::string& id, const proto::ReadFile& request,
+                                const std::function<void(ByteSpan)>& sink,
+                                Callbacks<void> callbacks);
   Result<OperationPtr> PullImage(const std::string& reference, ProgressSink progress,
                                  Callbacks<store::ImageRecord> callbacks);
   Result<void> RemoveImage(const std::string& reference, Callbacks<void> callbacks);

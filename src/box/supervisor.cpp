@@ -50,8 +50,8 @@ LiveBox& Supervisor::Box(const std::string& id) {
   return *box;
 }
 
-void Supervisor::StartBox(const std::string& id, std::shared_ptr<ProgressSlot> progress,
-                          CompletionPtr<void> completion, Operation* operation) {
+void Supervisor::StartBox(const std::string& id, const std::shared_ptr<ProgressSlot>& progress,
+                          const CompletionPtr<void>& completion, Operation* operation) {
   auto ready = [completion](Result<void> how) { completion->Finish(std::move(how)); };
   auto on_progress = [progress](const proto::ProgressEvent& event) { progress->Put(event); };
   LiveBox::Ticket ticket = Box(id).WhenRunning(std::move(ready), std::move(on_progress));
@@ -63,19 +63,19 @@ void Supervisor::StartBox(const std::string& id, std::shared_ptr<ProgressSlot> p
 }
 
 // What was asked of the box goes on; only the wait for it ends.
-void Supervisor::StopBox(const std::string& id, uint32_t timeout_ms, CompletionPtr<void> completion,
-                         Operation* operation) {
+void Supervisor::StopBox(const std::string& id, uint32_t timeout_ms,
+                         const CompletionPtr<void>& completion, Operation* operation) {
   OnCancel(*this, operation, [completion](Supervisor&) { completion->Finish(Cancelled()); });
   Box(id).Stop(timeout_ms, [completion](Result<void> how) { completion->Finish(std::move(how)); });
 }
 
-void Supervisor::RemoveBox(const std::string& id, uint32_t flags, CompletionPtr<void> completion,
-                           Operation* operation) {
+void Supervisor::RemoveBox(const std::string& id, uint32_t flags,
+                           const CompletionPtr<void>& completion, Operation* operation) {
   OnCancel(*this, operation, [completion](Supervisor&) { completion->Finish(Cancelled()); });
   Box(id).Remove(flags, [completion](Result<void> how) { completion->Finish(std::move(how)); });
 }
 
-void Supervisor::RunTask(const std::string& id, std::shared_ptr<BoxTask> task,
+void Supervisor::RunTask(const std::string& id, const std::shared_ptr<BoxTask>& task,
                          Operation* operation) {
   Box(id).Run(task);
   OnCancel(*this, operation, [id, task](Supervisor& self) {
@@ -84,15 +84,17 @@ void Supervisor::RunTask(const std::string& id, std::shared_ptr<BoxTask> task,
   });
 }
 
-void Supervisor::PullImage(const std::string& reference, std::shared_ptr<ProgressSlot> progress,
-                           CompletionPtr<store::ImageRecord> completion, Operation* operation) {
+void Supervisor::PullImage(const std::string& reference,
+                           const std::shared_ptr<ProgressSlot>& progress,
+                           const CompletionPtr<store::ImageRecord>& completion,
+                           Operation* operation) {
   uint64_t number = ++last_image_operation_;
   images::Wanted wanted;
   wanted.reference = reference;
   wanted.registries = parts_.settings.image_registries;
   wanted.refresh = images::Refresh::kAlways;
   auto on_progress = [progress](const proto::ProgressEvent& event) { progress->Put(event); };
-  auto done = [this, number, completion](Result<images::Rootfs> rootfs) {
+  auto done = [this, number, completion](const Result<images::Rootfs>& rootfs) {
     if (rootfs.ok()) {
       completion->Finish(rootfs.value().image);
     } else {
@@ -107,7 +109,7 @@ void Supervisor::PullImage(const std::string& reference, std::shared_ptr<Progres
   });
 }
 
-void Supervisor::RemoveImage(const std::string& reference, CompletionPtr<void> completion) {
+void Supervisor::RemoveImage(const std::string& reference, const CompletionPtr<void>& completion) {
   uint64_t number = ++last_image_operation_;
   image_operations_[number] =
       images_->Remove(reference, [this, number, completion](Result<void> how) {
@@ -116,7 +118,7 @@ void Supervisor::RemoveImage(const std::string& reference, CompletionPtr<void> c
       });
 }
 
-void Supervisor::Diagnose(CompletionPtr<DoctorReport> completion) {
+void Supervisor::Diagnose(const CompletionPtr<DoctorReport>& completion) {
   worker_->Compute(
       [&installation = parts_.installation, &settings = parts_.settings,
        &home = parts_.store.home()] { return Examine(installation, settings.qemu_path, home); },
@@ -126,7 +128,7 @@ void Supervisor::Diagnose(CompletionPtr<DoctorReport> completion) {
 void Supervisor::CollectGarbage() {
   worker_->Compute(
       [&store = parts_.store] { return store.CollectGarbage(); },
-      [&log = parts_.log](Result<void> collected) {
+      [&log = parts_.log](const Result<void>& collected) {
         if (!collected.ok())
           log.Warn("the home directory was not tidied: " + collected.error().message());
       });

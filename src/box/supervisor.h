@@ -38,23 +38,25 @@ class Supervisor {
   };
   static Result<std::unique_ptr<Supervisor>> Create(Parts parts);
   ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
 
   // The box with this id, made up where this runtime had nothing to do with it so far.
   LiveBox& Box(const std::string& id);
 
-  void StartBox(const std::string& id, std::shared_ptr<ProgressSlot> progress,
-                CompletionPtr<void> completion, Operation* operation);
-  void StopBox(const std::string& id, uint32_t timeout_ms, CompletionPtr<void> completion,
+  void StartBox(const std::string& id, const std::shared_ptr<ProgressSlot>& progress,
+                const CompletionPtr<void>& completion, Operation* operation);
+  void StopBox(const std::string& id, uint32_t timeout_ms, const CompletionPtr<void>& completion,
                Operation* operation);
-  void RemoveBox(const std::string& id, uint32_t flags, CompletionPtr<void> completion,
+  void RemoveBox(const std::string& id, uint32_t flags, const CompletionPtr<void>& completion,
                  Operation* operation);
   // The task's completion is its own; the operation cancels it.
-  void RunTask(const std::string& id, std::shared_ptr<BoxTask> task, Operation* operation);
+  void RunTask(const std::string& id, const std::shared_ptr<BoxTask>& task, Operation* operation);
 
-  void PullImage(const std::string& reference, std::shared_ptr<ProgressSlot> progress,
-                 CompletionPtr<store::ImageRecord> completion, Operation* operation);
-  void RemoveImage(const std::string& reference, CompletionPtr<void> completion);
-  void Diagnose(CompletionPtr<DoctorReport> completion);
+  void PullImage(const std::string& reference, const std::shared_ptr<ProgressSlot>& progress,
+                 const CompletionPtr<store::ImageRecord>& completion, Operation* operation);
+  void RemoveImage(const std::string& reference, const CompletionPtr<void>& completion);
+  void Diagnose(const CompletionPtr<DoctorReport>& completion);
   // Removes what no record names, some time.
   void CollectGarbage();
 

@@ -27,8 +27,8 @@ Result<std::thread> StartThread(const char* name, std::function<void()> main) {
 Result<std::unique_ptr<Worker>> Worker::Create(loop::Loop& loop) {
   std::unique_ptr<Worker> worker(new Worker());
   worker->results_ = BOXLITE_TRY(
-      loop::Mailbox<loop::Callback>::Create(loop, [](std::vector<loop::Callback> results) {
-        for (loop::Callback& done : results) done();
+      loop::Mailbox<loop::Callback>::Create(loop, [](const std::vector<loop::Callback>& results) {
+        for (const loop::Callback& done : results) done();
       }));
   worker->thread_ =
       BOXLITE_TRY(StartThread("boxlite-worker", [self = worker.get()] { self->Main(); }));

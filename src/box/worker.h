@@ -28,6 +28,8 @@ class Worker : public images::Executor {
   static Result<std::unique_ptr<Worker>> Create(loop::Loop& loop);
   // Waits for the work that runs; what has not begun does not run.
   ~Worker() override;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
 
   void Run(std::function<void()> work, loop::Callback done) override;
 

@@ -292,7 +292,7 @@ void Connection::CloseCall(uint32_t number, Call* call, Result<ByteSpan> how) {
   call->handler_.OnClosed(std::move(how));
 }
 
-void Connection::Fail(Error why) {
+void Connection::Fail(const Error& why) {
   if (over_) return;
   over_ = true;
   socket_->PauseReading();

@@ -125,7 +125,7 @@ class Connection : private loop::StreamHandler {
   void Give(proto::Kind kind, uint32_t number, ByteSpan payload,
             proto::Channel channel = proto::Channel::kInput);
   bool Writable() const;
-  void Fail(Error why);
+  void Fail(const Error& why);
   Error Broken(const std::string& what) const;
 
   loop::Loop& loop_;

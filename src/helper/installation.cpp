@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/sys.h"
+#include "base/sys_files.h"
 
 namespace boxlite::helper {
 namespace {
@@ -35,11 +36,9 @@ std::optional<std::string> OwnFile() {
   Dl_info info{};
   if (::dladdr(reinterpret_cast<void*>(&Parent), &info) == 0 || info.dli_fname == nullptr)
     return std::nullopt;
-  char* resolved = ::realpath(info.dli_fname, nullptr);
-  if (resolved == nullptr) return std::nullopt;
-  std::string path(resolved);
-  ::free(resolved);  // NOLINT(cppcoreguidelines-no-malloc): realpath allocated it
-  return path;
+  auto resolved = sys::RealPath(info.dli_fname);
+  if (!resolved.ok()) return std::nullopt;
+  return resolved.TakeValue();
 }
 
 Result<std::string> FindProgram(const std::string& path) {

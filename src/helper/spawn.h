@@ -52,6 +52,8 @@ class Process {
   static Result<std::unique_ptr<Process>> Watch(loop::Loop& loop, Spawned spawned,
                                                 std::function<void()> ended);
   ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return spawned_.pid; }
   // SIGKILL, to nobody else even where the number was used again.
