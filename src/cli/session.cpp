@@ -26,6 +26,7 @@ std::unique_ptr<Session> Session::Open(const GlobalOptions& options) {
   // A reader that went away ends the output, not this program before the terminal is restored.
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<const char*> registries;
+  registries.reserve(options.registries.size());
   for (const std::string& registry : options.registries) registries.push_back(registry.c_str());
   boxlite_runtime_options raw = BOXLITE_RUNTIME_OPTIONS_INIT;
   raw.home_dir = options.home.empty() ? nullptr : options.home.c_str();
@@ -51,7 +52,7 @@ void Session::OnSignals(SignalHandler handler) {
   sigset_t set;
   ::sigemptyset(&set);
   for (int number : kForwarded) ::sigaddset(&set, number);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
