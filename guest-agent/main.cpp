@@ -29,7 +29,7 @@ void WriteToConsole(LogLevel, std::string_view line) {
 Result<void> Run(const Log& log) {
   sigset_t all;
   ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
   ::umask(022);
   ::setrlimit(RLIMIT_NOFILE, &kOwnDescriptors);
   BOXLITE_TRY(MountEarly());

@@ -23,7 +23,7 @@ Result<void> Reaper::Start() {
 
 void Reaper::Collect() {
   // The signal is taken first: one that comes while we collect is not lost.
-  signalfd_siginfo info;
+  signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) > 0) {
   }
   pid_t pid = 0;

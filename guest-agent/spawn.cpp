@@ -27,10 +27,10 @@ enum class Stage { kNone, kTerminal, kStdio, kLimit, kCwd, kIdentity, kExecute }
 
 // What the child reads, and writes where it fails: its memory is ours.
 struct Child {
-  const SpawnRequest* request;
-  char* const* argv;
-  char* const* env;
-  char* const* candidates;
+  const SpawnRequest* request = nullptr;
+  char* const* argv = nullptr;
+  char* const* env = nullptr;
+  char* const* candidates = nullptr;
   Stage failed = Stage::kNone;
   int os_errno = 0;
   size_t limit = 0;  // the one that failed
@@ -98,7 +98,7 @@ void RunChild(void* argument) {
   if (!SetIdentity(request.identity)) Fail(child, Stage::kIdentity, errno);
   sigset_t none;
   ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   Fail(child, Stage::kExecute, Execute(child));
 }
 
