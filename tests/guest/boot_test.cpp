@@ -41,8 +41,8 @@ TEST(Boot, Configured_IsTheBoxAsked) {
   Machine machine;
   machine.Configure();
   EXPECT_EQ(machine.Run({"hostname"}).output, "guest-test\n");
-  EXPECT_EQ(machine.Shell("cat /etc/hostname; ls -d /work/here; stat -c %a /tmp").output,
-            "guest-test\n/work/here\n1777\n");
+  EXPECT_EQ(machine.Shell("cat /etc/hostname; ls -d /srv/here; stat -c %a /tmp").output,
+            "guest-test\n/srv/here\n1777\n");
   EXPECT_THAT(machine.Shell("cat /etc/hosts").output, HasSubstr("127.0.0.1\tlocalhost"));
   EXPECT_NE(machine.Shell("cat /etc/machine-id").output, std::string(32, '0') + "\n");
   EXPECT_EQ(machine.Shell("cat /etc/machine-id | wc -c").output, "33\n");

@@ -86,10 +86,10 @@ TEST_F(Execution, NoDirectoryNamed_IsRootsHomeOrTheRoot) {
   machine_.Shell("mv /root /elsewhere; touch /root");
   EXPECT_EQ(machine_.Run({"pwd"}).output, "/\n");
   proto::Exec request = Command({"pwd"});
-  request.cwd = "/work/here";
+  request.cwd = "/srv/here";
   uint32_t stream = machine_.Open(request);
   machine_.WaitOver(stream);
-  EXPECT_EQ(machine_.at(stream).data[kOutput], "/work/here\n");
+  EXPECT_EQ(machine_.at(stream).data[kOutput], "/srv/here\n");
 }
 
 TEST_F(Execution, Child_InheritsNothingOfTheAgents) {

@@ -178,7 +178,7 @@ void Machine::Configure() {
   static_cast<void>(sys::FillRandom(configure.entropy.data(), configure.entropy.size()));
   configure.root_device = "vda";
   configure.scratch_device = "vdb";
-  configure.working_dir = "/work/here";
+  configure.working_dir = "/srv/here";
   auto closed = Closed<proto::Closed>(Open(configure));
   // virtio-mmio devices may come up in either order.
   if (closed.status.code != 0) throw std::runtime_error("configure: " + closed.status.message);
