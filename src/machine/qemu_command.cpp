@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/sys.h"
+#include "machine/tsc.h"
 
 namespace boxlite::machine {
 namespace {
@@ -128,9 +129,12 @@ std::vector<jail::Limit> Limits(const MachineSpec& spec) {
 std::string KernelCommandLine(const MachineSpec& spec) {
   std::string line = "console=ttyS0 panic=-1 tsc=reliable no_timer_check reboot=t";
   line += spec.whole_kernel_log ? " loglevel=7" : " quiet loglevel=1";
-  // The emulated local APIC's timer ticks at 1 GHz. Told so, the kernel need not calibrate it
-  // against the PIT and verify that, 100 ms each (guest-kernel/patches).
-  if (spec.accelerator == Accelerator::kTcg) line += " lapic_timer_khz=1000000";
+  // What the kernel would calibrate against the PIT, 100 ms each and wrong on a busy host: the
+  // emulated local APIC's timer ticks at 1 GHz (guest-kernel/patches), the TSC as the host's does.
+  // Without a rate for the TSC the guest would keep time by counting ticks, and lose those that
+  // come late.
+  if (spec.accelerator == Accelerator::kTcg)
+    line += " lapic_timer_khz=1000000 tsc_early_khz=" + std::to_string(MeasureTscKhz());
   return line;
 }
 

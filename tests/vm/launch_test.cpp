@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "base/clock.h"
 #include "vm/box_process.h"
 
 namespace boxlite::vm_test {
@@ -38,6 +39,41 @@ TEST(Launch, KernelLogAsked_IsInTheLog) {
   box.Launch(launch);
   EXPECT_THAT(box.Log(), HasSubstr("] Linux version 6.12"));
   EXPECT_THAT(box.Log(), HasSubstr("] Run /init as init process\n"));
+}
+
+// What the guest's clock shows, in seconds, and the host's time around the reading.
+struct ClockReading {
+  double guest = 0;
+  int64_t before_ns = 0, after_ns = 0;
+};
+
+ClockReading ReadGuestClock(Client& client) {
+  ClockReading reading;
+  reading.before_ns = MonotonicNs();
+  std::string uptime = client.Shell("cat /proc/uptime").output;
+  reading.after_ns = MonotonicNs();
+  reading.guest = std::stod(uptime);
+  return reading;
+}
+
+// The bounds are what passed on the host, so that a slow host only widens them.
+TEST(Launch, GuestsClock_RunsAsTheHostsUnderLoad) {
+  BoxProcess box;
+  box.Launch();
+  EXPECT_THAT(box.owner()
+                  .Shell("cat /sys/devices/system/clocksource/clocksource0/current_clocksource")
+                  .output,
+              StartsWith("tsc"));
+  ClockReading from = ReadGuestClock(box.owner());
+  box.owner().Shell("for i in 1 2 3 4; do dd if=/dev/zero bs=64k count=1000 | md5sum & done; wait");
+  ClockReading to = ReadGuestClock(box.owner());
+  double guest_s = to.guest - from.guest;
+  constexpr double kResolution = 0.02;  // of /proc/uptime, twice
+  constexpr double kAccuracy = 0.001;
+  EXPECT_GE(guest_s,
+            static_cast<double>(to.before_ns - from.after_ns) / 1e9 * (1 - kAccuracy) - kResolution);
+  EXPECT_LE(guest_s,
+            static_cast<double>(to.after_ns - from.before_ns) / 1e9 * (1 + kAccuracy) + kResolution);
 }
 
 TEST(Stop, WithTimeout_ShutsDownInOrder) {
