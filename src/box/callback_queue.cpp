@@ -26,10 +26,24 @@ void CallbackQueue::Put(Event event) {
   changed_.notify_all();
 }
 
+void CallbackQueue::ExpectClose() {
+  std::lock_guard lock(mutex_);
+  ++expected_closes_;
+}
+
 void CallbackQueue::Close() {
   std::lock_guard lock(mutex_);
+  --expected_closes_;
   closed_ = true;
   Ring();  // Who watches the descriptor has to learn of it as well.
+  changed_.notify_all();
+}
+
+void CallbackQueue::CloseForGood() {
+  std::lock_guard lock(mutex_);
+  expected_closes_ = 0;
+  closed_ = true;
+  Ring();
   changed_.notify_all();
 }
 
@@ -42,7 +56,7 @@ Result<int> CallbackQueue::Drain(int timeout_ms) {
   std::unique_lock lock(mutex_);
   if (runner_ == std::this_thread::get_id())
     return Error(Code::kWouldDeadlock, "drain was called inside a callback");
-  auto ready = [this] { return runner_ == std::thread::id() && (closed_ || !events_.empty()); };
+  auto ready = [this] { return runner_ == std::thread::id() && (Ended() || !events_.empty()); };
   if (timeout_ms < 0) {
     changed_.wait(lock, ready);
   } else if (!changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ready)) {

@@ -31,8 +31,11 @@ class CallbackQueue {
   static Result<std::unique_ptr<CallbackQueue>> Create(Bell bell);
 
   void Put(Event event);
-  // Nothing comes any more: once the queue is empty, Drain answers kStopped.
+  // A shutdown is promised to complete: before its Close, Drain does not answer kStopped.
+  void ExpectClose();
   void Close();
+  // Nothing comes any more, whatever was expected.
+  void CloseForGood();
 
   // Runs events that wait, at most kBatch of them, and returns how many ran. Where none waits, or
   // another thread drains, it waits up to timeout_ms (-1: without end).
@@ -50,6 +53,7 @@ class CallbackQueue {
 
   CallbackQueue() = default;
   int RunBatch(std::unique_lock<std::mutex>& lock);
+  bool Ended() const { return closed_ && expected_closes_ == 0; }
   void Ring();
   void Silence();
 
@@ -59,6 +63,7 @@ class CallbackQueue {
   // guarded by mutex_
   std::deque<Event> events_;
   bool rung_ = false;  // a byte was written since the last drain began
+  int expected_closes_ = 0;
   bool closed_ = false;
   std::thread::id runner_;  // who drains; nobody where it is the default
 };

@@ -97,7 +97,10 @@ Result<void> Runtime::Shutdown(uint32_t timeout_ms, Callbacks<void> callbacks) {
       queue->Close();
     });
   };
-  BOXLITE_TRY(gate_->Post(std::move(task), [&] { completion->Arm(); }));
+  BOXLITE_TRY(gate_->Post(std::move(task), [&] {
+    completion->Arm();
+    queue_->ExpectClose();
+  }));
   gate_->RefuseNew();
   shutting_down_ = true;
   return {};
@@ -121,7 +124,7 @@ void Runtime::End() {
   gate_->Close();
   mailbox_.reset();  // What was on its way to the loop is cancelled.
   loop_.reset();
-  queue_->Close();
+  queue_->CloseForGood();
   if (drain_thread_.joinable()) drain_thread_.join();
   queue_->RunAll();
   log_ = Log();

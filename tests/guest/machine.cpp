@@ -192,21 +192,23 @@ uint32_t Machine::OpenWith(ByteSpan payload) {
 }
 
 void Machine::Send(Kind kind, uint32_t stream, ByteSpan payload, Channel channel) {
-  Bytes frame;
-  proto::AppendFrame(frame, kind, stream, payload, channel);
-  ByteSpan rest(frame);
+  proto::AppendFrame(unsent_, kind, stream, payload, channel);
   // Reading goes on while the guest is slow to read, or two full directions would wait for each
-  // other.
-  while (!rest.empty()) {
-    ssize_t count = ::send(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // other. What that wants to send waits until the frame before it is gone.
+  if (sending_) return;
+  sending_ = true;
+  while (!unsent_.empty()) {
+    ssize_t count =
+        ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count > 0) {
-      rest = rest.subspan(static_cast<size_t>(count));
+      unsent_.erase(unsent_.begin(), unsent_.begin() + count);
       continue;
     }
     pollfd waiting{socket_.get(), POLLIN | POLLOUT, 0};
     if (::poll(&waiting, 1, kDeadlineMs) != 1) throw std::runtime_error("the guest does not read");
     if ((waiting.revents & POLLIN) != 0 && !ReadSome()) throw std::runtime_error("the guest ended");
   }
+  sending_ = false;
 }
 
 void Machine::SendAll(uint32_t stream, std::string_view data) {

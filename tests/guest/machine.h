@@ -111,6 +111,8 @@ class Machine {
   UniqueFd listener_, socket_;
   pid_t qemu_ = -1;
   proto::FrameParser parser_;
+  Bytes unsent_;
+  bool sending_ = false;
   std::map<uint32_t, Stream> streams_;
   uint32_t next_stream_ = 1;
   int hellos_ = 0;

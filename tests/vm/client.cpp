@@ -59,14 +59,20 @@ void Client::Record(const char* side, ByteSpan bytes) {
 
 void Client::SendRaw(ByteSpan bytes) {
   Record(".client", bytes);
-  while (!bytes.empty()) {
-    auto sent = sys::SendSome(socket_.get(), bytes);
-    if (!sent.ok()) return;  // The other side closed; reading tells.
-    bytes = bytes.subspan(sent.value());
+  unsent_.insert(unsent_.end(), bytes.begin(), bytes.end());
+  if (sending_) return;  // Called by the ReadSome below: the frame before it goes first.
+  sending_ = true;
+  while (!unsent_.empty()) {
+    auto sent = sys::SendSome(socket_.get(), unsent_);
+    if (!sent.ok()) break;  // The other side closed; reading tells.
+    unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<ptrdiff_t>(sent.value()));
+    if (unsent_.empty()) break;
     pollfd poll{socket_.get(), POLLOUT | POLLIN, 0};
-    if (!bytes.empty()) ::poll(&poll, 1, kDeadlineMs);
-    if (!bytes.empty() && (poll.revents & POLLIN) != 0 && !ReadSome()) return;
+    ::poll(&poll, 1, kDeadlineMs);
+    if ((poll.revents & POLLIN) != 0 && !ReadSome()) break;
   }
+  unsent_.clear();
+  sending_ = false;
 }
 
 void Client::SendAll(uint32_t stream, std::string_view data) {

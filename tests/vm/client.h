@@ -82,6 +82,8 @@ class Client {
 
   UniqueFd socket_;
   proto::FrameParser parser_;
+  Bytes unsent_;
+  bool sending_ = false;
   std::map<uint32_t, Stream> streams_;
   uint32_t last_ = 0;
   int hellos_ = 0, unsupported_ = 0;

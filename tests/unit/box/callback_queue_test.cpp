@@ -71,8 +71,22 @@ TEST(CallbackQueue, DrainWhileAnotherRuns_WaitsNoLongerThanAsked) {
 TEST(CallbackQueue, Close_EndsAWaitingDrain) {
   auto queue = NewQueue();
   std::thread waiting([&] { EXPECT_EQ(queue->Drain(-1).error().code(), Code::kStopped); });
-  queue->Close();
+  queue->CloseForGood();
   waiting.join();
+}
+
+TEST(CallbackQueue, CloseWhileAnotherIsExpected_LeavesItOpen) {
+  auto queue = NewQueue();
+  queue->ExpectClose();
+  queue->ExpectClose();
+  queue->Close();
+  EXPECT_EQ(queue->Drain(0).value(), 0);
+  queue->Close();
+  EXPECT_EQ(queue->Drain(0).error().code(), Code::kStopped);
+  queue->ExpectClose();
+  EXPECT_EQ(queue->Drain(0).value(), 0);
+  queue->CloseForGood();
+  EXPECT_EQ(queue->Drain(0).error().code(), Code::kStopped);
 }
 
 struct Told {

@@ -45,7 +45,7 @@ TEST(Spawn, OverlappingNumbers_EachLandsWhereItBelongs) {
   ASSERT_TRUE(sys::WriteAll(one.second.get(), AsBytes("one\n")).ok());
   ASSERT_TRUE(sys::WriteAll(two.second.get(), AsBytes("two\n")).ok());
   int first = one.first.get(), second = two.first.get();
-  std::string output = OutputOf("read a <&" + std::to_string(second) + "; read b <&" +
+  std::string output = OutputOf("read a </dev/fd/" + std::to_string(second) + "; read b </dev/fd/" +
                                     std::to_string(first) + "; echo $a $b >&5",
                                 {{first, second}, {second, first}});
   EXPECT_EQ(output, "one two\n");
