@@ -70,10 +70,10 @@ TEST(Launch, GuestsClock_RunsAsTheHostsUnderLoad) {
   double guest_s = to.guest - from.guest;
   constexpr double kResolution = 0.02;  // of /proc/uptime, twice
   constexpr double kAccuracy = 0.001;
-  EXPECT_GE(guest_s,
-            static_cast<double>(to.before_ns - from.after_ns) / 1e9 * (1 - kAccuracy) - kResolution);
-  EXPECT_LE(guest_s,
-            static_cast<double>(to.after_ns - from.before_ns) / 1e9 * (1 + kAccuracy) + kResolution);
+  EXPECT_GE(guest_s, static_cast<double>(to.before_ns - from.after_ns) / 1e9 * (1 - kAccuracy) -
+                         kResolution);
+  EXPECT_LE(guest_s, static_cast<double>(to.after_ns - from.before_ns) / 1e9 * (1 + kAccuracy) +
+                         kResolution);
 }
 
 TEST(Stop, WithTimeout_ShutsDownInOrder) {
