@@ -3,6 +3,8 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include <cmath>
+
 #include "base/clock.h"
 
 namespace boxlite::machine {
@@ -38,7 +40,7 @@ uint32_t MeasureTscKhz() {
   ::nanosleep(&kPause, nullptr);
   Reading to = ReadBoth();
   auto ns = static_cast<double>(to.ns - from.ns);
-  return static_cast<uint32_t>(static_cast<double>(to.ticks - from.ticks) * 1e6 / ns + 0.5);
+  return static_cast<uint32_t>(std::lround(static_cast<double>(to.ticks - from.ticks) * 1e6 / ns));
 }
 
 }  // namespace boxlite::machine
