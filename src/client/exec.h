@@ -19,7 +19,7 @@
 namespace boxlite::client {
 
 // How many bytes of each stream may be on their way or wait for their reader.
-constexpr uint32_t kOutputWindow = 256 * 1024;
+constexpr uint32_t kOutputWindow = 1024 * 1024;
 
 class ExecHandler {
  public:

@@ -87,9 +87,10 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
   std::vector<std::string> argv = {
       program, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-M",
-      // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. PIC and
-      // PIT are what the kernel calibrates the TSC and the local APIC's timer with under TCG.
-      std::string("microvm,acpi=off,rtc=off,x-option-roms=off,pit=") + (tcg ? "on" : "off"),
+      // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. Without
+      // an RTC the kernel waits a second for one. PIC and PIT are for TCG, whose local APIC is not
+      // trusted without them.
+      std::string("microvm,acpi=off,rtc=on,x-option-roms=off,pit=") + (tcg ? "on" : "off"),
       "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", CpuOf(spec),
       "-smp", std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
       KernelCommandLine(spec)};
@@ -124,17 +125,23 @@ std::vector<jail::Limit> Limits(const MachineSpec& spec) {
   return {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 64}, {RLIMIT_AS, space}, {RLIMIT_MSGQUEUE, 0}};
 }
 
+// What an emulated machine's kernel is better told. Two it would calibrate against the PIT, 100 ms
+// each and wrong on a busy host: the local APIC's timer, which ticks at 1 GHz
+// (guest-kernel/patches), and the TSC, which ticks as the host's; without the TSC the guest would
+// keep time by counting ticks, and lose those that come late. And string instructions are slow:
+// without REP_GOOD pages are cleared and copied by unrolled loops, as is what goes to and from user
+// space.
+std::string TcgCommandLine() {
+  return "lapic_timer_khz=1000000 clearcpuid=rep_good tsc_early_khz=" +
+         std::to_string(MeasureTscKhz());
+}
+
 }  // namespace
 
 std::string KernelCommandLine(const MachineSpec& spec) {
   std::string line = "console=ttyS0 panic=-1 tsc=reliable no_timer_check reboot=t";
   line += spec.whole_kernel_log ? " loglevel=7" : " quiet loglevel=1";
-  // What the kernel would calibrate against the PIT, 100 ms each and wrong on a busy host: the
-  // emulated local APIC's timer ticks at 1 GHz (guest-kernel/patches), the TSC as the host's does.
-  // Without a rate for the TSC the guest would keep time by counting ticks, and lose those that
-  // come late.
-  if (spec.accelerator == Accelerator::kTcg)
-    line += " lapic_timer_khz=1000000 tsc_early_khz=" + std::to_string(MeasureTscKhz());
+  if (spec.accelerator == Accelerator::kTcg) line += " " + TcgCommandLine();
   return line;
 }
 
