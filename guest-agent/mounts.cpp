@@ -95,7 +95,8 @@ Result<BoxTree> EnterBoxTree(const std::string& root_device, const std::string& 
   if (scratch_device.empty()) {
     BOXLITE_TRY(MountOne({"tmpfs", "/scratch", 0, "mode=0700"}));
   } else {
-    BOXLITE_TRY(MountDisk(scratch_device, "/scratch", MS_NOATIME, nullptr));
+    // A rename over a file does not write the new one out: this disk has no journal either.
+    BOXLITE_TRY(MountDisk(scratch_device, "/scratch", MS_NOATIME, "noauto_da_alloc"));
   }
   BoxTree tree;
   tree.scratch = BOXLITE_TRY(sys::Open("/scratch", O_RDONLY | O_DIRECTORY));

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "guest-agent/out_buffer.h"
+#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/frame.h"
 
@@ -71,7 +71,7 @@ class Session {
   UniqueFd port_;
   Watch watch_;
   proto::FrameParser parser_;
-  OutBuffer out_;
+  ByteQueue out_;
   std::map<Key, std::unique_ptr<Operation>> streams_;
   std::vector<std::unique_ptr<Operation>> over_;
   uint64_t connection_ = 0;
