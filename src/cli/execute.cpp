@@ -1,5 +1,6 @@
 #include "cli/execute.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,9 +32,9 @@ ForegroundExecution::ForegroundExecution(Session& session, boxlite_box* box,
 int ForegroundExecution::Run(const std::vector<std::string>& argv, uint32_t flags) {
   if (options_.tty && options_.interactive && !InputIsTerminal())
     return Fail("-t wants a terminal, and standard input is none; leave -t out");
-  session_.OnSignals([this](int number) { ForwardSignal(number); });
+  auto signals = session_.OnSignals([this](int number) { ForwardSignal(number); });
   if (!Start(argv, flags)) return kExitFailure;
-  session_.RunUntil(finished_);
+  session_.RunUntil(over_);
   session_.OnInput({});
   raw_terminal_.reset();
   return exit_code_;
@@ -103,7 +104,8 @@ void ForegroundExecution::ForwardInput() {
   boxlite_status status =
       boxlite_execution_write_stdin(execution_.get(), buffer.data(), static_cast<size_t>(count),
                                     OnInputTaken, this, nullptr, nullptr);
-  if (status != BOXLITE_OK) CloseInput();
+  input_waiting_ = status == BOXLITE_OK;
+  if (!input_waiting_) CloseInput();
 }
 
 void ForegroundExecution::CloseInput() {
@@ -114,6 +116,8 @@ void ForegroundExecution::CloseInput() {
 void ForegroundExecution::OnInputTaken(void* self, boxlite_status status,
                                        const boxlite_error* /*err*/) {
   auto* execution = static_cast<ForegroundExecution*>(self);
+  execution->input_waiting_ = false;
+  execution->LookAtEnd();
   if (status == BOXLITE_OK && !execution->finished_)
     execution->session_.OnInput([execution] { execution->ForwardInput(); });
 }
@@ -122,6 +126,12 @@ void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
   while (size > 0) {
     ssize_t count = ::write(fd, data, size);
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) {
+      // Somebody who shares the descriptor has made it non-blocking; its reader is slow, not gone.
+      pollfd writable{fd, POLLOUT, 0};
+      ::poll(&writable, 1, -1);
+      continue;
+    }
     if (count < 0) {
       // Whoever read our output has gone; the command loses its reader as it would in a pipe.
       Ignore(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
@@ -144,6 +154,7 @@ void ForegroundExecution::OnExit(void* self, boxlite_status status, const boxlit
                                  const boxlite_exec_result* result) {
   auto* execution = static_cast<ForegroundExecution*>(self);
   execution->finished_ = true;
+  execution->LookAtEnd();
   if (status == BOXLITE_OK) {
     execution->exit_code_ = ExitCodeOf(result);
     return;

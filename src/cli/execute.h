@@ -30,6 +30,7 @@ class ForegroundExecution {
   void ForwardSignal(int number);
   void ForwardInput();
   void CloseInput();
+  void LookAtEnd() { over_ = finished_ && !input_waiting_; }
   void Write(int fd, const uint8_t* data, size_t size);
 
   static void OnStart(void* self, int64_t guest_pid);
@@ -46,7 +47,9 @@ class ForegroundExecution {
   ExecutionHandle execution_;
   std::unique_ptr<RawTerminal> raw_terminal_;
   bool started_ = false;
-  bool finished_ = false;
+  bool finished_ = false;       // on_exit has come
+  bool input_waiting_ = false;  // for on_taken, which may come after on_exit
+  bool over_ = false;           // nothing calls us back any more
   int interrupts_ = 0;
   int exit_code_ = kExitFailure;
 };

@@ -41,7 +41,7 @@ int AwaitPull(Session& session, const std::string& reference, Pull& pull) {
   boxlite_status started = boxlite_image_pull(session.runtime(), reference.c_str(), OnProgress,
                                               OnPulled, &pull, nullptr, Out(operation), Out(err));
   int interrupted = 0;
-  session.OnSignals([&](int number) {
+  auto signals = session.OnSignals([&](int number) {
     if (number == SIGWINCH) return;
     interrupted = number;
     boxlite_operation_cancel(operation.get());

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/execute.h"
@@ -62,7 +63,7 @@ int StartBox(Session& session, boxlite_box* box, const std::string& image) {
   boxlite_status started =
       boxlite_box_start(box, OnProgress, OnStarted, &starting, nullptr, Out(operation), Out(err));
   int interrupted = 0;
-  session.OnSignals([&](int number) {
+  auto signals = session.OnSignals([&](int number) {
     if (number == SIGWINCH) return;
     interrupted = number;
     boxlite_operation_cancel(operation.get());
@@ -87,10 +88,12 @@ int RemoveBox(Session& session, boxlite_box* box) {
   return Await(session, started, err, removed);
 }
 
-// An execution that goes on without us: over as soon as it has started, or could not.
+// An execution that goes on without us: over for us as soon as it has started, or could not. It
+// outlives the session, whose end completes what was asked for.
 struct DetachedStart {
   bool finished = false;
   int exit_code = 0;
+  int interrupted = 0;
 
   static void OnStart(void* user_data, int64_t /*guest_pid*/) {
     static_cast<DetachedStart*>(user_data)->finished = true;
@@ -98,16 +101,18 @@ struct DetachedStart {
   static void OnExit(void* user_data, boxlite_status status, const boxlite_error* err,
                      const boxlite_exec_result* /*result*/) {
     auto* start = static_cast<DetachedStart*>(user_data);
-    start->finished = true;
-    if (status != BOXLITE_OK) start->exit_code = Fail(err);
+    if (std::exchange(start->finished, true)) return;
+    if (status == BOXLITE_OK) return;
+    bool cancelled = status == BOXLITE_STATUS_CANCELLED && start->interrupted != 0;
+    start->exit_code = cancelled ? 128 + start->interrupted : Fail(err);
   }
 };
 
-int StartDetached(Session& session, boxlite_box* box, const std::vector<std::string>& command,
-                  const ExecOptions& options, uint32_t flags) {
+int StartDetached(Session& session, DetachedStart& start, boxlite_box* box,
+                  const std::vector<std::string>& command, const ExecOptions& options,
+                  uint32_t flags) {
   std::vector<const char*> argv = Pointers(command);
   std::vector<const char*> env = Pointers(options.env);
-  DetachedStart start;
   boxlite_exec_options raw = BOXLITE_EXEC_OPTIONS_INIT;
   raw.argv = argv.data();
   raw.argc = argv.size();
@@ -122,6 +127,11 @@ int StartDetached(Session& session, boxlite_box* box, const std::vector<std::str
   ExecutionHandle execution;
   ErrorHandle err;
   if (boxlite_box_exec(Out(execution), box, &raw, Out(err)) != BOXLITE_OK) return Fail(err.get());
+  auto signals = session.OnSignals([&](int number) {
+    if (number == SIGWINCH) return;
+    start.interrupted = number;
+    Ignore(boxlite_execution_kill(execution.get(), SIGKILL, nullptr));
+  });
   session.RunUntil(start.finished);
   return start.exit_code;
 }
@@ -129,6 +139,7 @@ int StartDetached(Session& session, boxlite_box* box, const std::vector<std::str
 }  // namespace
 
 int RunCommand(const GlobalOptions& global, const RunOptions& options) {
+  DetachedStart start;
   std::unique_ptr<Session> session = Session::Open(global);
   BoxHandle box;
   if (!session || !CreateBox(*session, options, box)) return kExitFailure;
@@ -139,7 +150,7 @@ int RunCommand(const GlobalOptions& global, const RunOptions& options) {
   }
   constexpr uint32_t kFlags = BOXLITE_EXEC_MAIN | BOXLITE_EXEC_ENTRYPOINT;
   if (options.exec.detach) {
-    failed = StartDetached(*session, box.get(), options.command, options.exec, kFlags);
+    failed = StartDetached(*session, start, box.get(), options.command, options.exec, kFlags);
     if (failed == 0) std::puts(boxlite_box_id(box.get()));
     if (failed != 0) RemoveBox(*session, box.get());
     return failed;
@@ -156,6 +167,7 @@ int RunCommand(const GlobalOptions& global, const RunOptions& options) {
 
 int ExecCommand(const GlobalOptions& global, const ExecOptions& options,
                 const std::string& box_name, const std::vector<std::string>& command) {
+  DetachedStart start;
   std::unique_ptr<Session> session = Session::Open(global);
   if (!session) return kExitFailure;
   BoxHandle box;
@@ -168,7 +180,7 @@ int ExecCommand(const GlobalOptions& global, const ExecOptions& options,
     std::string message = "box " + box_name + " does not run";
     return Fail(message.c_str());
   }
-  if (options.detach) return StartDetached(*session, box.get(), command, options, 0);
+  if (options.detach) return StartDetached(*session, start, box.get(), command, options, 0);
   return ForegroundExecution(*session, box.get(), options).Run(command, 0);
 }
 

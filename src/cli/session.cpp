@@ -46,8 +46,16 @@ Session::~Session() {
   if (signal_fd_ >= 0) ::close(signal_fd_);
 }
 
-void Session::OnSignals(SignalHandler handler) {
-  signal_handler_ = std::move(handler);
+Session::SignalScope::SignalScope(Session& session, SignalHandler handler)
+    : session_(session), before_(std::exchange(session.signal_handler_, std::move(handler))) {
+  session_.BlockSignals();
+}
+
+Session::SignalScope::~SignalScope() {
+  session_.signal_handler_ = std::move(before_);
+}
+
+void Session::BlockSignals() {
   if (signal_fd_ >= 0) return;
   sigset_t set;
   ::sigemptyset(&set);
@@ -58,8 +66,9 @@ void Session::OnSignals(SignalHandler handler) {
 
 void Session::HandleSignals() {
   signalfd_siginfo info{};
-  while (::read(signal_fd_, &info, sizeof info) == sizeof info)
-    signal_handler_(static_cast<int>(info.ssi_signo));
+  while (::read(signal_fd_, &info, sizeof info) == sizeof info) {
+    if (signal_handler_) signal_handler_(static_cast<int>(info.ssi_signo));
+  }
 }
 
 void Session::RunUntil(const bool& finished) {

@@ -5,8 +5,10 @@
 #include <boxlite.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/handles.h"
@@ -25,6 +27,18 @@ std::optional<boxlite_engine> EngineFromName(const std::string& name);
 class Session {
  public:
   using SignalHandler = std::function<void(int number)>;
+  // While it lives, signals go to its handler; then to the one before it, if there was one.
+  class SignalScope {
+   public:
+    SignalScope(Session& session, SignalHandler handler);
+    ~SignalScope();
+    SignalScope(const SignalScope&) = delete;
+    SignalScope& operator=(const SignalScope&) = delete;
+
+   private:
+    Session& session_;  // outlives us
+    SignalHandler before_;
+  };
   using InputHandler = std::function<void()>;
 
   // Opens the runtime; prints why where that fails and returns nothing.
@@ -35,8 +49,12 @@ class Session {
 
   boxlite_runtime* runtime() const { return runtime_.get(); }
 
-  // Signals that arrive from now on go to the handler instead of ending the program.
-  void OnSignals(SignalHandler handler);
+  // Signals that arrive from now on go to the handler instead of ending the program. After the
+  // scope they are left aside: what is still to be done then is to stop and to remove, which have
+  // time limits of their own, and should not be left half done.
+  [[nodiscard]] SignalScope OnSignals(SignalHandler handler) {
+    return SignalScope(*this, std::move(handler));
+  }
   // `handler` is called while standard input can be read; an empty one pauses that.
   void OnInput(InputHandler handler) { input_handler_ = std::move(handler); }
 
@@ -45,6 +63,7 @@ class Session {
 
  private:
   Session() = default;
+  void BlockSignals();
   void HandleSignals();
 
   RuntimeHandle runtime_;
@@ -56,8 +75,10 @@ class Session {
 // The completion of one asynchronous call.
 //
 //   Completion stopped;
-//   int failed = stopped.Wait(session, boxlite_box_stop(box, 0, stopped.done, &stopped, nullptr,
-//   nullptr, Out(err)), err);
+//   ErrorHandle err;
+//   boxlite_status started =
+//       boxlite_box_stop(box, 0, Completion::Done, &stopped, nullptr, nullptr, Out(err));
+//   int failed = Await(session, started, err, stopped);
 struct Completion {
   bool finished = false;
   boxlite_status status = BOXLITE_OK;

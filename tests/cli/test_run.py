@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -85,6 +86,38 @@ def test_ctrl_c_reaches_the_command(boxlite, command, home):
     process.send_signal(signal.SIGINT)
     assert process.stdout.read() == "caught\n"
     assert process.wait(60) == 3
+
+
+def test_ctrl_c_again_and_again_while_the_image_is_pulled_leaves_nothing(boxlite, command, home):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [command, "--home", str(home), "--registry", f"http://{address}", "run", "--rm", f"{address}/never:1"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = silent.accept()
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        connection.close()
+    assert process.returncode == 130, process.stderr.read()
+    process.stderr.close()
+
+
+def test_ctrl_c_after_the_command_has_ended_lets_the_box_be_removed(boxlite, command, home):
+    script = "trap 'exit 3' INT; echo ready; while :; do sleep 0.1; done"
+    process = subprocess.Popen(
+        [command, "--home", str(home), "run", "--rm", IMAGE, "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    assert process.returncode in (3, 137)  # the third one kills, where it comes before the trap
+    process.stdout.close()
 
 
 def test_t_without_a_terminal_is_refused(boxlite):
@@ -220,3 +253,32 @@ def test_output_whose_reader_goes_away_ends_the_command(boxlite, command, home):
         timeout=120,
     )
     assert done.stdout == "y\ny\n"
+
+
+def test_output_that_does_not_block_waits_for_its_reader(boxlite, command, home):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    script = "head -c 1000000 /dev/zero"
+    process = subprocess.Popen(
+        [command, "--home", str(home), "run", "--rm", IMAGE, "sh", "-c", script],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+
+    def full():
+        return select.select([], [writing], [], 0)[1] == []
+
+    wait_until(full, "the pipe is full")
+    os.close(writing)
+    with open(reading, "rb") as output:
+        assert len(output.read()) == 1_000_000
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+
+
+def test_detached_start_says_nothing_but_the_boxs_id(boxlite):
+    done = boxlite("run", "-d", "--name", "quiet", IMAGE, "sleep", "1000")
+    assert done.stderr == ""
+    assert boxlite("exec", "-d", "quiet", "sleep", "1000").stderr == ""
+    assert boxlite("rm", "-f", "quiet").returncode == 0
