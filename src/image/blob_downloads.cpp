@@ -42,7 +42,7 @@ class BlobDownloads {
   std::deque<Download> downloads_;  // stable addresses
   std::deque<Download*> waiting_;
   size_t active_ = 0;
-  bool authorized_ = false;  // once in this run
+  std::optional<HttpResponse> refused_;  // a 401: the client's present token is used up
   std::optional<Error> failure_;
 };
 
@@ -68,14 +68,20 @@ Result<void> BlobDownloads::Run(const std::vector<Descriptor>& blobs) {
     downloads_.emplace_back().blob = blob;
     waiting_.push_back(&downloads_.back());
   }
-  Result<void> ran = StartSome();
-  if (ran.ok()) ran = client_.http_.Run();
-  if (failure_) return *failure_;
-  return ran;
+  while (!waiting_.empty()) {
+    BOXLITE_TRY(StartSome());
+    Result<void> ran = client_.http_.Run();
+    if (failure_) return *failure_;
+    BOXLITE_TRY(std::move(ran));
+    if (!refused_) continue;
+    BOXLITE_TRY(client_.Authorize(*refused_));
+    refused_.reset();
+  }
+  return {};
 }
 
 Result<void> BlobDownloads::StartSome() {
-  while (active_ < kParallel && !waiting_.empty() && !failure_) {
+  while (active_ < kParallel && !waiting_.empty() && !failure_ && !refused_) {
     Download& download = *waiting_.front();
     waiting_.pop_front();
     BOXLITE_TRY(Start(download));
@@ -119,11 +125,10 @@ void BlobDownloads::Done(Download& download, Result<HttpResponse> outcome) {
 
 Result<void> BlobDownloads::Complete(Download& download, Result<HttpResponse> outcome) {
   bool again = download.attempts < kAttempts;
-  if (outcome.ok() && outcome.value().status == 401 && !authorized_ && again) {
-    // The token has run out on the way. It is asked for outside of this transfer's callback stack,
-    // but inside Run: libcurl allows that.
-    authorized_ = true;
-    BOXLITE_TRY(client_.Authorize(outcome.value()));
+  if (outcome.ok() && outcome.value().status == 401 && again) {
+    // The token has run out on the way. Run asks for another when the other transfers have ended;
+    // nothing is started meanwhile.
+    refused_ = outcome.TakeValue();
     waiting_.push_front(&download);
     return {};
   }

@@ -138,6 +138,33 @@ def zstd_layout(layout, tmp_path_factory):
     return directory
 
 
+@pytest.fixture(scope="session")
+def layers_layout(layout, tmp_path_factory):
+    """The small image with a dozen more layers; its tag is "layers"."""
+    directory = tmp_path_factory.mktemp("layers") / "busybox"
+    shutil.copytree(layout, directory)
+    blobs = directory / "blobs/sha256"
+    entry = json.loads((directory / "index.json").read_text())["manifests"][0]
+    manifest = json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+    for number in range(12):
+        name = f"layer{number}"
+        tar = subprocess.run(
+            ["sh", "-c", "echo $1 > $2/$1 && tar -C $2 -c $1", "sh", name, tmp_path_factory.mktemp(name)],
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        (blobs / job.sha256(tar)).write_bytes(tar)
+        media_type = "application/vnd.oci.image.layer.v1.tar"
+        manifest["layers"].append({"mediaType": media_type, "digest": f"sha256:{job.sha256(tar)}", "size": len(tar)})
+    config = json.loads((blobs / manifest["config"]["digest"].removeprefix("sha256:")).read_text())
+    config["rootfs"]["diff_ids"] += [layer["digest"] for layer in manifest["layers"][-12:]]
+    text = json.dumps(config).encode()
+    (blobs / job.sha256(text)).write_bytes(text)
+    manifest["config"] |= {"digest": f"sha256:{job.sha256(text)}", "size": len(text)}
+    add_document(directory, {"mediaType": entry["mediaType"]} | manifest, "layers")
+    return directory
+
+
 def add_document(layout, document, name):
     """Puts a document into the layout as a blob and makes it the one image of index.json."""
     blob = json.dumps(document).encode()

@@ -157,9 +157,10 @@ class Client:
 
 
 class Job:
-    """A running boxlite-image. `files` are paths or descriptors by number of the protocol."""
+    """A running boxlite-image. `files` are paths or descriptors by number of the protocol; `prepare` is called
+    in the child."""
 
-    def __init__(self, program, directory, **files):
+    def __init__(self, program, directory, prepare=None, **files):
         self.socket_path = os.path.join(directory, "s")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket_path)
@@ -182,7 +183,7 @@ class Job:
             close_fds=False,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: self._place(wanted),
+            preexec_fn=lambda: self._place(wanted, prepare),
         )
         theirs.close()
         listening.close()
@@ -191,7 +192,9 @@ class Job:
         self.client = Client(ours)
 
     @staticmethod
-    def _place(wanted):
+    def _place(wanted, prepare):
+        if prepare is not None:
+            prepare()
         # Out of the way first: a target may be another's source.
         high = {target: os.dup2(source, 100 + target, inheritable=True) for target, source in wanted.items()}
         os.closerange(3, 100)

@@ -1,9 +1,12 @@
 """FETCH: from registries, real ones and such as no one wants."""
 
+import ctypes
+import errno
 import json
 import os
 import signal
 import ssl
+import struct
 import subprocess
 
 import job
@@ -265,6 +268,51 @@ def test_anonymous_token_is_fetched_where_a_registry_asks_for_one(work, faulty):
     assert work.fetch("image", [faulty.url]).error.code == "ok"
 
 
+def test_tokens_that_run_out_again_and_again_are_renewed(work, faulty, layers_layout):
+    """Each token is good for a few blobs: transfers that run side by side are refused together."""
+    tokens = []
+    uses = {}
+
+    def guard(handler, kind):
+        token = (handler.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if handler.path.startswith("/token"):
+            tokens.append(f"token{len(tokens)}")
+            send(handler, 200, json.dumps({"token": tokens[-1]}).encode())
+            return True
+        uses[token] = uses.get(token, 0) + 1
+        if tokens and token == tokens[-1] and (kind != "blobs" or uses[token] <= 4):
+            return False
+        challenge = f'Bearer realm="{faulty.url}/token",service="here",scope="repository:image:pull"'
+        send(handler, 401, b"", {"WWW-Authenticate": challenge})
+        return True
+
+    with FaultyRegistry(layers_layout) as faulty:
+        faulty.fault = guard
+        image = work.fetch("image", [faulty.url])
+    assert image.error.code == "ok", image.error
+    assert len(tokens) >= 3
+    assert_whole(work, image)
+
+
+def test_registry_that_refuses_every_token_is_a_permission_error(work, faulty):
+    asked = []
+
+    def guard(handler, kind):
+        if handler.path.startswith("/token"):
+            asked.append(handler.path)
+            send(handler, 200, json.dumps({"token": f"token{len(asked)}"}).encode())
+        elif (kind == "blobs" and faulty.is_layer(handler)) or not asked:
+            challenge = f'Bearer realm="{faulty.url}/token",service="here"'
+            send(handler, 401, b"", {"WWW-Authenticate": challenge})
+        else:
+            return False
+        return True
+
+    faulty.fault = guard
+    assert work.fetch("image", [faulty.url]).error.code == "permission"
+    assert len(asked) < 10
+
+
 def stall(faulty):
     """Half a layer, then nothing until the test is over."""
 
@@ -355,6 +403,27 @@ def test_other_operation_is_refused_while_a_job_runs(work, faulty):
     second.close()
     process.client.close()
     assert process.end() == 0
+
+
+def forbid_prctl():
+    """By a system-call filter (classic BPF) that answers EPERM, for this process and what it executes."""
+    load_number, equal, return_, prctl = 0x20, 0x15, 0x06, 157
+    refuse, allow = 0x00050000 | errno.EPERM, 0x7FFF0000
+    steps = [(load_number, 0, 0, 0), (equal, 0, 1, prctl), (return_, 0, 0, refuse), (return_, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    program = struct.pack("@HP", len(steps), ctypes.addressof(code))
+    pr_set_seccomp, filter_mode = 22, 2
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_seccomp, filter_mode, program) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def test_process_that_cannot_lock_itself_in_does_nothing_and_says_so(work, faulty):
+    process = work.start(staging=work.staging, blobs=work.store, prepare=forbid_prctl)
+    process.client.open(job.fetch("image", [faulty.url]))
+    error = job.Error(job.fields(process.client.wait())[1][0])
+    assert error.code != "ok" and error.message
+    assert faulty.requests == []
+    assert process.end() == 1
 
 
 def test_client_that_breaks_the_protocol_is_dropped(work, faulty):
