@@ -22,6 +22,24 @@ inline std::string_view AsText(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// What others wrote, as messages and logs may show it: whatever the bytes are, printable ASCII.
+inline std::string Printable(std::string_view text) {
+  std::string shown(text);
+  for (char& c : shown) c = c >= ' ' && c <= '~' ? c : '?';
+  return shown;
+}
+
+// Two lower-case hexadecimal digits for each byte.
+inline std::string ToHex(ByteSpan bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (uint8_t byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
 template <typename T>
 void StoreLe(uint8_t* at, T value) {
   static_assert(std::is_unsigned_v<T>);

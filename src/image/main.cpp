@@ -41,7 +41,13 @@ Result<void> Main(char** environment) {
       BOXLITE_TRY(Server::Create(descriptors.control, descriptors.listening));
   JobRequest request = BOXLITE_TRY(server->AwaitJob());
   if (std::holds_alternative<proto::Fetch>(request)) curl_global_init(CURL_GLOBAL_DEFAULT);
-  BOXLITE_TRY(LockIn(request));
+  Result<void> locked = LockIn(request);
+  if (!locked.ok()) {
+    // Standard error is nowhere; the clients' CLOSE is where somebody hears of it.
+    server->Finish(proto::Encode(proto::Closed{proto::ToRecord(locked.error())}));
+    server->Run();
+    return locked;
+  }
   std::thread job([&server, &request, &descriptors] {
     server->Finish(RunJob(request, descriptors, server->progress()));
   });

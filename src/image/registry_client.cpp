@@ -40,10 +40,7 @@ std::string MessageIn(const std::string& body) {
   if (!root.ok()) return {};
   Result<std::string> message = root.value()["errors"].At(0).Text("message", "");
   if (!message.ok() || message.value().empty()) return {};
-  std::string shown;
-  for (char c : message.value().substr(0, kMaxShownMessage))
-    shown += (c >= ' ' && c <= '~') ? c : '?';
-  return " (" + shown + ")";
+  return " (" + Printable(message.value().substr(0, kMaxShownMessage)) + ")";
 }
 
 }  // namespace

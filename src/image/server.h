@@ -2,7 +2,7 @@
 // later by the listening socket open with the same operation and get the same progress and the same
 // CLOSE. When the last of them is gone the process ends, and with it the job.
 //
-// Thread rule: everything on the main thread, except Wake, which any thread may call.
+// Thread rule: everything on the main thread, except Finish, which any thread may call.
 #pragma once
 
 #include <cstdint>

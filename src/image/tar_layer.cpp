@@ -27,8 +27,7 @@ Error Bad(std::string message) {
 
 // A path as messages show it: whatever its bytes are, one printable line.
 std::string Shown(std::string_view path) {
-  std::string shown;
-  for (char c : path.substr(0, kMaxShown)) shown += (c >= ' ' && c <= '~') ? c : '?';
+  std::string shown = Printable(path.substr(0, kMaxShown));
   return path.size() > kMaxShown ? shown + "…" : shown;
 }
 

@@ -16,6 +16,7 @@ constexpr size_t kMaxReadablePart = 120;  // of a key: a file name may have 255 
 
 // The numbers of docs/protocol.md.
 enum Descriptor : int {
+  kStandardError = 2,
   kControl = 3,
   kListener = 4,
   kLock = 5,
@@ -60,6 +61,8 @@ Result<Attachment> StartJob(const store::Home& home, const std::string& program,
     staging = BOXLITE_TRY(MakeSubdir(dir, "staging"));
     job.staging = BOXLITE_TRY(OpenStagedBlobs(staging.get()));
   }
+  constexpr int kLogFlags = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  job.log = BOXLITE_TRY(sys::OpenAt(dir, "log", kLogFlags, kPrivateFile));
   UniqueFd listener = BOXLITE_TRY(helper::ListenAt(dir, "sock.new"));
   auto [ours, its] = BOXLITE_TRY(sys::SocketPair());
   std::optional<UniqueFd> config = BOXLITE_TRY(home.OpenConfig());
@@ -67,8 +70,11 @@ Result<Attachment> StartJob(const store::Home& home, const std::string& program,
   helper::SpawnOptions options;
   options.program = program;
   options.argv = {"boxlite-image"};
-  options.descriptors = {
-      {its.get(), kControl}, {listener.get(), kListener}, {lock, kLock}, {home.blobs(), kBlobs}};
+  options.descriptors = {{job.log.get(), kStandardError},
+                         {its.get(), kControl},
+                         {listener.get(), kListener},
+                         {lock, kLock},
+                         {home.blobs(), kBlobs}};
   if (staging) options.descriptors.push_back({staging.get(), kStaging});
   if (job.out) options.descriptors.push_back({job.out.get(), kOut});
   if (spec.source) options.descriptors.push_back({spec.source.get(), kSource});
@@ -89,6 +95,9 @@ Result<std::optional<Attachment>> JoinJob(const JobSpec& spec, int dir) {
   Result<UniqueFd> socket = helper::ConnectAt(dir, "sock");
   if (!socket.ok()) return std::optional<Attachment>();
   job.socket = socket.TakeValue();
+  // Of another job where ours is just ending; only a message is made from it.
+  Result<UniqueFd> log = sys::OpenAt(dir, "log", O_RDONLY | O_NOFOLLOW);
+  if (log.ok()) job.log = log.TakeValue();
   if (spec.output == Output::kFile) {
     if (!BOXLITE_TRY(IsStill(dir, "out", job.out.get()))) return std::optional<Attachment>();
   } else {

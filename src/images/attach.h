@@ -4,6 +4,7 @@
 //   sock      where the others attach
 //   staging/  what FETCH and IMPORT leave: blobs/sha256/<hex>
 //   out       what CONVERT and BLANK write
+//   log       boxlite-image's standard error: what it died of, where it could not say so otherwise
 //
 // Who gets the lock starts boxlite-image and lets it inherit the lock; everybody else connects to
 // `sock`. The socket listens before it gets its name, and it gets it before the lock leaves our
@@ -60,6 +61,7 @@ struct Attachment {
   std::optional<helper::Spawned> spawned;  // where we started it
   UniqueFd staging;                        // staging/blobs/sha256
   UniqueFd out;
+  UniqueFd log;
   UniqueFd lock;  // of Output::kFile where we started it
 };
 

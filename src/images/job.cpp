@@ -1,9 +1,13 @@
 #include "images/job.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/sys.h"
+#include "base/sys_files.h"
 #include "proto/messages.h"
 
 namespace boxlite::images {
@@ -13,6 +17,23 @@ namespace {
 // milliseconds.
 constexpr int64_t kAttachLimitMs = 10'000;
 constexpr uint64_t kLongestDelayMs = 64;
+constexpr size_t kMaxLastWords = 512;
+
+// The last line that boxlite-image wrote, ": " before it; empty where it wrote none.
+std::string LastWords(const UniqueFd& log) {
+  if (!log) return {};
+  char text[kMaxLastWords];
+  Result<struct stat> file = sys::Stat(log.get());
+  if (!file.ok()) return {};
+  auto end = static_cast<uint64_t>(file.value().st_size);
+  uint64_t from = end - std::min<uint64_t>(end, sizeof text);
+  Result<size_t> count = sys::ReadAt(log.get(), text, sizeof text, from);
+  if (!count.ok()) return {};
+  std::string_view words(text, count.value());
+  while (!words.empty() && words.back() == '\n') words.remove_suffix(1);
+  words.remove_prefix(words.rfind('\n') + 1);  // npos + 1 is 0
+  return words.empty() ? std::string() : ": " + Printable(words);
+}
 
 struct CloseHeader {
   proto::ErrorRecord status;
@@ -104,8 +125,10 @@ void Job::OnClosed(Result<ByteSpan> how) {
     connection_.reset();
     // We joined a job that was just ending.
     if (!started_ && !met_) return TryLater();
-    return Finish(Error(Code::kImage, spec_->what + ": boxlite-image ended in the middle of it",
-                        "try again; the system's log may say why it was killed"));
+    return Finish(Error(
+        Code::kImage,
+        spec_->what + ": boxlite-image ended in the middle of it" + LastWords(attachment_.log),
+        "try again; the system's log may say why it was killed"));
   }
   if (!how.ok()) return Finish(how.TakeError().Context(spec_->what));
   Result<CloseHeader> header = proto::Decode<CloseHeader>(how.value());

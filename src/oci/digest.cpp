@@ -31,12 +31,8 @@ Result<Digest> Digest::Parse(std::string_view text) {
 }
 
 Digest Digest::FromSha256(ByteSpan hash) {
-  constexpr char kDigits[] = "0123456789abcdef";
   Digest digest;
-  for (uint8_t byte : hash) {
-    digest.hex_ += kDigits[byte >> 4];
-    digest.hex_ += kDigits[byte & 15];
-  }
+  digest.hex_ = ToHex(hash);
   return digest;
 }
 

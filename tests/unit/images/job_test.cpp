@@ -100,6 +100,21 @@ TEST_F(JobTest, Start_OfAProgramThatEndsAtOnce_IsAnImageError) {
   EXPECT_NE(result->error().message().find("test the job"), std::string::npos);
 }
 
+TEST_F(JobTest, Start_OfAProgramThatSaysWhatItDiesOf_HasThatInItsError) {
+  program_ = home().path() + "/program";
+  std::string script = "#!/bin/sh\necho first >&2\nprintf 'no such \\033luck\\n' >&2\n";
+  {
+    UniqueFd file = sys::OpenAt(AT_FDCWD, program_, O_WRONLY | O_CREAT, 0700).TakeValue();
+    ASSERT_TRUE(sys::WriteAll(file.get(), AsBytes(script)).ok());
+  }
+  std::optional<Result<JobResult>> result;
+  Job job(
+      Host(), BlobsSpec(), [](ByteSpan) {}, Into(result));
+  EXPECT_EQ(Await(result).error().code(), Code::kImage);
+  EXPECT_NE(result->error().message().find("middle of it: no such ?luck"), std::string::npos)
+      << result->error().message();
+}
+
 TEST_F(JobTest, Join_OfAJobThatEndsBeforeItsHello_ComesBackUntilOneAnswers) {
   HoldLock();
   Serve([](int number) {
