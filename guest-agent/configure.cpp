@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/sys.h"
 
 namespace boxlite::agent {
@@ -86,12 +87,7 @@ Result<void> RenewMachineId() {
   if (::lstat(kPath, &info) < 0 || !S_ISREG(info.st_mode)) return {};
   uint8_t bytes[16];
   BOXLITE_TRY(sys::FillRandom(bytes, sizeof bytes));
-  std::string text;
-  for (uint8_t byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  text += '\n';
+  std::string text = ToHex(bytes) + '\n';
   UniqueFd file = BOXLITE_TRY(sys::Open(kPath, O_WRONLY | O_TRUNC | O_NOFOLLOW));
   return sys::WriteAll(file.get(), AsBytes(text));
 }

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/bytes.h"
 #include "base/sys.h"
 #include "guest-agent/users.h"
 
@@ -40,12 +41,9 @@ bool IsKernelFile(const std::string& path) {
 }
 
 std::string RandomSuffix() {
-  constexpr char kDigits[] = "0123456789abcdef";
   uint8_t bytes[8] = {};
   static_cast<void>(sys::FillRandom(bytes, sizeof bytes));
-  std::string text;
-  for (uint8_t byte : bytes) (text += kDigits[byte >> 4]) += kDigits[byte & 15];
-  return text;
+  return ToHex(bytes);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "base/byte_queue.h"
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/window.h"
 

@@ -2,9 +2,9 @@
 // at most as much as was granted.
 #pragma once
 
+#include "base/byte_queue.h"
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/window.h"
 

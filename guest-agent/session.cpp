@@ -77,10 +77,14 @@ void Session::NewConnection() {
   ++connection_;
   parser_ = proto::FrameParser();
   greeted_ = broken_ = false;
+  CutStreams();
+}
+
+// Whose connection is over; those that were cut before and still end are told once more, which does
+// nothing.
+void Session::CutStreams() {
   std::vector<Operation*> cut;
-  for (auto& [key, operation] : streams_) {
-    if (key.first == connection_ - 1) cut.push_back(operation.get());
-  }
+  for (auto& [key, operation] : streams_) cut.push_back(operation.get());
   for (Operation* operation : cut) operation->OnCancel();
 }
 
@@ -152,9 +156,7 @@ Result<void> Session::HandleHello(const Frame& frame) {
     // A new host took the port so quickly that its coming and the other's going looked like
     // nothing.
     ++connection_;
-    std::vector<Operation*> cut;
-    for (auto& [key, operation] : streams_) cut.push_back(operation.get());
-    for (Operation* operation : cut) operation->OnCancel();
+    CutStreams();
     SayHello();
   }
   greeted_ = true;

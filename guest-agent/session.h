@@ -15,10 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_queue.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "guest-agent/loop.h"
-#include "base/byte_queue.h"
 #include "guest-agent/stream.h"
 #include "proto/frame.h"
 
@@ -55,6 +55,7 @@ class Session {
   void HostCame();
   void HostLeft();
   void NewConnection();
+  void CutStreams();
   void SayHello();
   void Receive();
   Result<void> HandleFrames();

@@ -1,7 +1,5 @@
 #include "loop/stream.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <string>
 
@@ -36,8 +34,8 @@ Result<void> Stream::Send(ByteSpan head, ByteSpan body) {
     return Error(Code::kResourceExhausted, "the other side of a connection does not read: " +
                                                std::to_string(pending()) + " bytes wait for it");
   size_t of_head = std::min(taken, head.size());
-  Keep(head.subspan(of_head));
-  Keep(body.subspan(taken - of_head));
+  pending_.Append(head.subspan(of_head));
+  pending_.Append(body.subspan(taken - of_head));
   UpdateInterest();
   return {};
 }
@@ -50,11 +48,6 @@ void Stream::PauseReading() {
 void Stream::ResumeReading() {
   reading_ = true;
   UpdateInterest();
-}
-
-void Stream::ShutdownSending() {
-  shutdown_wanted_ = true;
-  if (pending() == 0) ::shutdown(fd_.get(), SHUT_WR);
 }
 
 void Stream::UpdateInterest() {
@@ -82,25 +75,22 @@ void Stream::ReadOnce() {
 }
 
 void Stream::SendPending() {
-  Result<size_t> sent = sys::SendSome(fd_.get(), ByteSpan(pending_).subspan(sent_));
+  Result<size_t> sent = sys::SendSome(fd_.get(), pending_.waiting());
   if (!sent.ok()) {
     SendFailed();
   } else {
-    sent_ += sent.value();
+    pending_.Consume(sent.value());
   }
   if (pending() > 0) return;
   // A burst's memory goes back; what passes all the time is sent without being kept.
-  Bytes().swap(pending_);
-  sent_ = 0;
+  pending_.Release();
   UpdateInterest();
-  if (shutdown_wanted_) ::shutdown(fd_.get(), SHUT_WR);
   handler_.OnDrained();
 }
 
 void Stream::SendFailed() {
   send_failed_ = true;
-  pending_.clear();
-  sent_ = 0;
+  pending_.Release();
   UpdateInterest();
 }
 

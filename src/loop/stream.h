@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 
+#include "base/byte_queue.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -43,13 +44,10 @@ class Stream {
   // All of `head` and `body`, or resource-exhausted and nothing where `pending_limit` would be
   // exceeded: the owner then gives the connection up.
   Result<void> Send(ByteSpan head, ByteSpan body = {});
-  size_t pending() const { return pending_.size() - sent_; }
+  size_t pending() const { return pending_.size(); }
 
   void PauseReading();
   void ResumeReading();
-  bool reading() const { return reading_; }
-  // Ends our half once everything is sent.
-  void ShutdownSending();
 
   int fd() const { return fd_.get(); }
 
@@ -60,20 +58,17 @@ class Stream {
   void ReadOnce();
   void SendPending();
   void SendFailed();
-  void Keep(ByteSpan bytes) { pending_.insert(pending_.end(), bytes.begin(), bytes.end()); }
   void UpdateInterest();
 
   UniqueFd fd_;
   StreamHandler& handler_;
   const size_t pending_limit_;
   std::unique_ptr<FdPoll> poll_;  // after fd_: it goes first
-  Bytes pending_;
-  size_t sent_ = 0;  // of pending_
+  ByteQueue pending_;
   bool reading_ = true;
   bool ended_ = false;        // OnEnd was called
   bool send_failed_ = false;  // nobody reads what we send
-  bool shutdown_wanted_ = false;
-  bool sent_last_ = false;  // what the last turn did
+  bool sent_last_ = false;    // what the last turn did
 };
 
 }  // namespace boxlite::loop
