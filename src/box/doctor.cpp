@@ -12,13 +12,12 @@
 
 #include "base/sys.h"
 #include "base/sys_files.h"
-#include "helper/spawn.h"
+#include "box/program_output.h"
 
 namespace boxlite::box {
 namespace {
 
 constexpr int kProgramMs = 10'000;
-constexpr size_t kOutputLimit = 64 * 1024;
 constexpr size_t kSettingLimit = 4096;
 constexpr size_t kVersionLength = 64;
 constexpr uint64_t kLittleSpaceMib = 1024;
@@ -32,23 +31,11 @@ DoctorLine Problem(std::string name, DoctorState state, const Error& error,
   return {std::move(name), state, error.message(), hint.empty() ? error.hint() : hint};
 }
 
-// What a program prints when it is called with one argument; it has kProgramMs to end.
-Result<std::string> OutputOf(const std::string& program, const std::string& argument) {
-  auto pipe = BOXLITE_TRY(sys::Pipe());
-  auto spawned =
-      BOXLITE_TRY(helper::Spawn({program, {program, argument}, {{pipe.second.get(), 1}}}));
-  pipe.second.Reset();
-  // What it prints fits into the pipe, so it can end before anybody reads.
-  if (!helper::WaitForEnd(spawned, kProgramMs))
-    return Error(Code::kEngine, program + " " + argument + " does not end");
-  return sys::ReadFile(pipe.first.get(), kOutputLimit);
-}
-
 DoctorLine ExamineQemu(const std::string& qemu_path) {
   if (qemu_path.empty())
     return {"qemu", DoctorState::kError, "qemu-system-x86_64 is not in PATH",
             "Install it (Debian, Ubuntu: apt install qemu-system-x86)."};
-  Result<std::string> version = OutputOf(qemu_path, "--version");
+  Result<std::string> version = OutputOf(qemu_path, "--version", kProgramMs);
   if (!version.ok() || version.value().empty())
     return {"qemu", DoctorState::kError, qemu_path + " does not tell its version",
             "Install QEMU again (Debian, Ubuntu: apt reinstall qemu-system-x86)."};
@@ -131,7 +118,7 @@ DoctorLine ExamineProgram(const char* name, const Result<std::string>& path) {
 // Which engine boxes get here, and whether boxlite-vm runs at all.
 DoctorLine ExamineEngine(const Result<std::string>& program) {
   if (!program.ok()) return Problem("engine", DoctorState::kError, program.error());
-  Result<std::string> output = OutputOf(program.value(), "--probe");
+  Result<std::string> output = OutputOf(program.value(), "--probe", kProgramMs);
   if (!output.ok()) return Problem("engine", DoctorState::kError, output.error());
   constexpr std::string_view kLine = "engine: ";
   size_t at = output.value().find(kLine);

@@ -147,6 +147,12 @@ Result<void> RunClones(Job& job) {
   return {};
 }
 
+constexpr int kKillMs = 5000;  // longer only where a disk does not answer
+
+void SendKill(const Spawned& spawned) {
+  ::syscall(SYS_pidfd_send_signal, spawned.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
 bool ReapIfOurs(int pidfd) {
   siginfo_t info{};
   return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | __WALL) == 0;
@@ -212,7 +218,12 @@ void Process::OnEnded() {
 }
 
 void Process::Kill() {
-  ::syscall(SYS_pidfd_send_signal, spawned_.pidfd.get(), SIGKILL, nullptr, 0);
+  SendKill(spawned_);
+}
+
+void Kill(const Spawned& spawned) {
+  SendKill(spawned);
+  static_cast<void>(WaitForEnd(spawned, kKillMs));
 }
 
 bool WaitForEnd(const Spawned& spawned, int timeout_ms) {

@@ -71,4 +71,7 @@ class Process {
 // Waits for the program's end, at most timeout_ms. False where it still runs.
 bool WaitForEnd(const Spawned& spawned, int timeout_ms);
 
+// SIGKILL, and waits for the end.
+void Kill(const Spawned& spawned);
+
 }  // namespace boxlite::helper

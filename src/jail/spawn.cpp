@@ -20,7 +20,6 @@
 #include <optional>
 
 #include "base/sys.h"
-#include "base/sys_socket.h"
 
 namespace boxlite::jail {
 namespace {
@@ -227,22 +226,29 @@ void FillArguments(Job& job) {
   job.argv.push_back(nullptr);
 }
 
-// The process id, or an error where the clone itself or the child's preparation failed.
-Result<pid_t> Attempt(Job& job, uint8_t* stack) {
+struct Process {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+};
+
+// An error where the clone itself or the child's preparation failed.
+Result<Process> Attempt(Job& job, uint8_t* stack) {
   FillArguments(job);
   job.failed = Step::kNone;
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);  // No handler of ours may run in the child.
-  int pid = ::clone(RunChild, stack + kStackSize, CLONE_VM | CLONE_VFORK | SIGCHLD | job.plan.flags,
-                    &job);
+  int pidfd = -1;
+  int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | job.plan.flags;
+  int pid = ::clone(RunChild, stack + kStackSize, flags, &job, &pidfd);
   int clone_errno = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {
     job.failed = Step::kNamespaces;
-    return Error::FromErrno(Code::kPermission, "namespaces", clone_errno);
+    return sys::ErrnoError(job.plan.flags != 0 ? "namespaces" : "clone a process", clone_errno);
   }
-  if (job.failed == Step::kNone) return pid_t{pid};
+  Process process{pid, UniqueFd(pidfd)};
+  if (job.failed == Step::kNone) return process;
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -253,11 +259,10 @@ Result<pid_t> Attempt(Job& job, uint8_t* stack) {
   return Error::FromErrno(sys::CodeFromErrno(job.failed_errno), what, job.failed_errno);
 }
 
-Child Finish(pid_t pid, const Job& job, const std::vector<std::string>& refused) {
+Child Finish(Process process, const Job& job, const std::vector<std::string>& refused) {
   Child child;
-  child.pid = pid;
-  auto pidfd = sys::PidFd(pid);
-  if (pidfd.ok()) child.pidfd = pidfd.TakeValue();
+  child.pid = process.pid;
+  child.pidfd = std::move(process.pidfd);
   std::string namespaces = "namespaces: ";
   namespaces += job.plan.name ? job.plan.name : "none";
   for (const std::string& reason : refused) namespaces += "; refused by the host: " + reason;
@@ -286,10 +291,10 @@ Result<Child> Spawn(const ChildSpec& spec) {
   std::vector<std::string> refused;
   for (const Plan& plan : kPlans) {
     job.plan = plan;
-    Result<pid_t> pid = Attempt(job, stack.get());
-    if (pid.ok()) return Finish(pid.value(), job, refused);
-    if (plan.flags == 0) return pid.TakeError();
-    refused.push_back(pid.error().message());
+    Result<Process> process = Attempt(job, stack.get());
+    if (process.ok()) return Finish(process.TakeValue(), job, refused);
+    if (plan.flags == 0) return process.TakeError();
+    refused.push_back(process.error().message());
   }
   return Error(Code::kInternal, "no plan for a child process");
 }

@@ -1,5 +1,6 @@
 #include "helper/spawn.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -44,7 +45,10 @@ TEST(Spawn, OverlappingNumbers_EachLandsWhereItBelongs) {
   auto two = sys::Pipe().TakeValue();
   ASSERT_TRUE(sys::WriteAll(one.second.get(), AsBytes("one\n")).ok());
   ASSERT_TRUE(sys::WriteAll(two.second.get(), AsBytes("two\n")).ok());
-  int first = one.first.get(), second = two.first.get();
+  // Above what OutputOf uses, whatever this process was started with.
+  UniqueFd low(::fcntl(one.first.get(), F_DUPFD_CLOEXEC, 20));
+  UniqueFd high(::fcntl(two.first.get(), F_DUPFD_CLOEXEC, 20));
+  int first = low.get(), second = high.get();
   std::string output = OutputOf("read a </dev/fd/" + std::to_string(second) + "; read b </dev/fd/" +
                                     std::to_string(first) + "; echo $a $b >&5",
                                 {{first, second}, {second, first}});

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,32 @@ TEST_F(SpawnTest, Program_ThatDoesNotExist_IsAnErrorAndLeavesNoChild) {
   EXPECT_EQ(child.error().code(), Code::kNotFound);
   EXPECT_THAT(child.error().message(), StartsWith("/usr/bin/there-is-no-such-program"));
   EXPECT_LT(::waitpid(-1, nullptr, WNOHANG), 0);
+}
+
+// With one descriptor more each time, until everything has its own.
+int SpawnWithDescriptors(const ChildSpec& spec, rlim_t count) {
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    rlimit limit{count, count};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    auto child = Spawn(spec);
+    bool childless = ::waitpid(-1, nullptr, WNOHANG) < 0;
+    if (!child.ok()) ::_exit(childless ? 1 : 2);
+    ::_exit(child.value().pidfd ? 0 : 3);
+  }
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST_F(SpawnTest, DescriptorsRunOut_IsAnErrorWithoutAChildOrAChildWithAPidfd) {
+  spec_.argv = {"sh", "-c", "exec sleep 1000"};
+  spec_.descriptors.clear();  // The child needs none, so that the pidfd is what there is none for.
+  rlim_t count = 3;
+  int result = 1;
+  for (; result == 1; ++count) result = SpawnWithDescriptors(spec_, count);
+  EXPECT_EQ(result, 0) << "with " << count - 1 << " descriptors";
+  EXPECT_GT(count, 4u);
 }
 
 TEST_F(SpawnTest, Child_DiesWithItsParent) {
