@@ -11,6 +11,7 @@
 #include "image/fetch.h"
 #include "image/import.h"
 #include "image/staging.h"
+#include "proto/descriptors.h"
 
 namespace boxlite::image {
 namespace {
@@ -68,10 +69,14 @@ class Runner {
 
 Descriptors Descriptors::Inherited() {
   Descriptors fds;
-  int number = STDERR_FILENO;
-  for (int* fd : {&fds.control, &fds.listening, &fds.lock, &fds.staging, &fds.blobs, &fds.output,
-                  &fds.layout, &fds.config}) {
-    ++number;
+  for (auto [fd, number] : {std::pair{&fds.control, proto::kImageControl},
+                            {&fds.listening, proto::kImageListener},
+                            {&fds.lock, proto::kImageLock},
+                            {&fds.staging, proto::kImageStaging},
+                            {&fds.blobs, proto::kImageBlobs},
+                            {&fds.output, proto::kImageOut},
+                            {&fds.layout, proto::kImageSource},
+                            {&fds.config, proto::kImageConfig}}) {
     if (::fcntl(number, F_GETFD) >= 0) *fd = number;
   }
   return fds;

@@ -1,10 +1,13 @@
 #include "images/attach.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <vector>
 
 #include "base/sys.h"
 #include "helper/unix_socket.h"
+#include "proto/descriptors.h"
 
 namespace boxlite::images {
 namespace {
@@ -13,19 +16,6 @@ constexpr mode_t kPrivateDir = 0700;
 constexpr mode_t kPrivateFile = 0600;
 constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 constexpr size_t kMaxReadablePart = 120;  // of a key: a file name may have 255 bytes
-
-// The numbers of docs/protocol.md.
-enum Descriptor : int {
-  kStandardError = 2,
-  kControl = 3,
-  kListener = 4,
-  kLock = 5,
-  kStaging = 6,
-  kBlobs = 7,
-  kOut = 8,
-  kSource = 9,
-  kConfig = 10,
-};
 
 bool SameFile(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -70,15 +60,15 @@ Result<Attachment> StartJob(const store::Home& home, const std::string& program,
   helper::SpawnOptions options;
   options.program = program;
   options.argv = {"boxlite-image"};
-  options.descriptors = {{job.log.get(), kStandardError},
-                         {its.get(), kControl},
-                         {listener.get(), kListener},
-                         {lock, kLock},
-                         {home.blobs(), kBlobs}};
-  if (staging) options.descriptors.push_back({staging.get(), kStaging});
-  if (job.out) options.descriptors.push_back({job.out.get(), kOut});
-  if (spec.source) options.descriptors.push_back({spec.source.get(), kSource});
-  if (config) options.descriptors.push_back({config->get(), kConfig});
+  options.descriptors = {{job.log.get(), STDERR_FILENO},
+                         {its.get(), proto::kImageControl},
+                         {listener.get(), proto::kImageListener},
+                         {lock, proto::kImageLock},
+                         {home.blobs(), proto::kImageBlobs}};
+  if (staging) options.descriptors.push_back({staging.get(), proto::kImageStaging});
+  if (job.out) options.descriptors.push_back({job.out.get(), proto::kImageOut});
+  if (spec.source) options.descriptors.push_back({spec.source.get(), proto::kImageSource});
+  if (config) options.descriptors.push_back({config->get(), proto::kImageConfig});
   job.spawned = BOXLITE_TRY(helper::Spawn(options));
   job.socket = std::move(ours);
   BOXLITE_TRY(sys::RenameAt(dir, "sock.new", dir, "sock"));
