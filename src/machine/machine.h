@@ -20,7 +20,6 @@
 
 namespace boxlite::machine {
 
-enum class CpuModel : uint8_t { kMax };  // everything that the accelerator can give
 enum class Accelerator : uint8_t { kTcg, kKvm };
 
 // The virtio-mmio slots, by number. The guest's kernel finds them from the highest down, so that
@@ -40,7 +39,6 @@ struct MachineSpec {
   UniqueFd initramfs;  // cpio
   uint32_t cpus = 1;
   uint32_t memory_mib = 512;
-  CpuModel cpu_model = CpuModel::kMax;
   Accelerator accelerator = Accelerator::kTcg;
   bool whole_kernel_log = false;        // and not only emergencies
   bool scratch_disk = false;            // a disk is in Slot::kScratchDisk
@@ -51,9 +49,6 @@ struct MachineSpec {
 struct BoxIdentity {
   UniqueFd root_disk;     // opened for reading only
   UniqueFd scratch_disk;  // where the spec has one
-  std::string hostname;
-  std::string working_dir;
-  std::string entropy;
 };
 
 enum class EndKind : uint8_t {

@@ -151,7 +151,9 @@ Result<std::string> FindQemu(const std::string& wanted) {
   if (!resolved || ::access(resolved.get(), X_OK) != 0)
     return sys::ErrnoError("QEMU is not at " + path)
         .WithCode(Code::kEngine)
-        .WithHint("install the package qemu-system-x86 or set qemu_path");
+        .WithHint(
+            "install it (Debian, Ubuntu: apt install qemu-system-x86), or put its directory into "
+            "PATH");
   return std::string(resolved.get());
 }
 

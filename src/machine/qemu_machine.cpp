@@ -103,6 +103,9 @@ Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
 
 void QemuMachine::Answer(Completion done, Error why) {
   auto fire = [done = std::move(done), why = std::move(why)] { done(why); };
+  answers_.erase(std::remove_if(answers_.begin(), answers_.end(),
+                                [](const auto& answer) { return !answer->active(); }),
+                 answers_.end());
   answers_.push_back(std::make_unique<loop::Timer>(*loop_, std::move(fire)));
   answers_.back()->Start(0);
 }

@@ -99,8 +99,16 @@ Result<ClientId> Box::AddClient(UniqueFd socket, ByteSpan read_so_far) {
   Connection::Events events;
   events.frame = [this, id](const proto::Frame& frame) { return relay_.OnClientFrame(id, frame); };
   events.ended = [this, id](const Result<void>&) { OnClientEnded(id); };
-  clients_[id] = BOXLITE_TRY(Connection::Create(loop_, std::move(socket), kClientPendingLimit,
-                                                std::move(events), read_so_far));
+  events.drained = [this] {
+    if (state_ == State::kEnded) sweep_.Start(0);  // It may be what the end waits for.
+  };
+  auto connection = Connection::Create(loop_, std::move(socket), kClientPendingLimit,
+                                       std::move(events), read_so_far);
+  if (!connection.ok()) {
+    relay_.RemoveClient(id);
+    return connection.TakeError();
+  }
+  clients_[id] = connection.TakeValue();
   return id;
 }
 
@@ -121,7 +129,7 @@ void Box::OnClientEnded(ClientId id) {
 
 void Box::RemoveClosedClients() {
   for (auto at = clients_.begin(); at != clients_.end();)
-    at = at->second->closed() ? clients_.erase(at) : std::next(at);
+    at = at->second->over() ? clients_.erase(at) : std::next(at);
   FinishWhenFlushed();
 }
 

@@ -144,8 +144,9 @@ void Box::TellEnd(bool launched) {
 
 void Box::FinishWhenFlushed() {
   if (state_ != State::kEnded) return;
-  bool flushed = std::all_of(clients_.begin(), clients_.end(),
-                             [](const auto& client) { return client.second->pending() == 0; });
+  bool flushed = std::all_of(clients_.begin(), clients_.end(), [](const auto& client) {
+    return client.second->closed() || client.second->pending() == 0;
+  });
   if (flushed) loop_.Stop();
 }
 

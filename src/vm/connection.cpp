@@ -7,7 +7,7 @@ Connection::Connection(loop::Loop& loop, Events events)
 
 void Connection::OnTurn() {
   if (abandoned_) {
-    closed_ = false;
+    abandoned_ = closed_ = false;
     return End(Error(Code::kResourceExhausted, "the other side of a connection does not read"));
   }
   Result<void> handled = HandleFrames();

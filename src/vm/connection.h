@@ -20,6 +20,8 @@ class Connection : private loop::StreamHandler {
     std::function<Result<void>(const proto::Frame&)> frame;
     // Once: the other side closed (success) or broke the protocol.
     std::function<void(Result<void>)> ended;
+    // What was waiting to be sent is sent. May be empty.
+    std::function<void()> drained;
   };
 
   // `read_so_far` holds what was read from the socket before; it is handled on the loop.
@@ -33,6 +35,8 @@ class Connection : private loop::StreamHandler {
   // Ends the connection from inside somebody's call: `ended` follows on the next turn of the loop.
   void Abandon();
   bool closed() const { return closed_; }
+  // Nothing will be called any more.
+  bool over() const { return closed_ && !abandoned_; }
 
  private:
   static constexpr size_t kReadSize = 256 * 1024;
@@ -41,6 +45,9 @@ class Connection : private loop::StreamHandler {
   std::span<uint8_t> ReadSpace() override { return {parser_.Space(kReadSize), kReadSize}; }
   void OnRead(size_t size) override;
   void OnEnd(Result<void>) override { End({}); }  // A reset is an end like another.
+  void OnDrained() override {
+    if (!closed_ && events_.drained) events_.drained();
+  }
   Result<void> HandleFrames();
   void OnTurn();
   void End(Result<void> why);
@@ -50,7 +57,7 @@ class Connection : private loop::StreamHandler {
   proto::FrameParser parser_;
   loop::Timer turn_;  // for what must not happen inside a call: a beginning, a forced end
   bool closed_ = false;
-  bool abandoned_ = false;
+  bool abandoned_ = false;  // `ended` is on its way
 };
 
 }  // namespace boxlite::vm

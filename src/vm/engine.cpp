@@ -38,7 +38,7 @@ Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelera
     return Error(Code::kEngine,
                  std::string("hardware isolation cannot be had on this host: ") + kNoKvmEngine +
                      ", and qemu emulates in software",
-                 "allow isolation any or software");
+                 "ask for isolation any");
   EngineChoice choice;
   choice.isolation = emulated ? proto::Isolation::kSoftware : proto::Isolation::kHardware;
   const char* how = emulated ? "qemu with software emulation" : "qemu with KVM";

@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "jail/filter.h"
+#include "proto/descriptors.h"
 
 namespace boxlite::vm {
 namespace {
@@ -89,7 +90,7 @@ Result<void> Replace(int from, int to) {
 Result<void> TidyUp(char** environment) {
   jail::ClearEnvironment(environment);
   std::vector<int> keep = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  for (int fd = kControlFd; fd <= kLogFd; ++fd) {
+  for (int fd = proto::kVmControl; fd <= proto::kVmLog; ++fd) {
     if (sys::SetCloseOnExec(fd, true).ok()) keep.push_back(fd);
   }
   BOXLITE_TRY(jail::CloseDescriptorsExcept(keep));
@@ -98,7 +99,7 @@ Result<void> TidyUp(char** environment) {
   BOXLITE_TRY(Replace(null.get(), STDIN_FILENO));
   BOXLITE_TRY(Replace(null.get(), STDOUT_FILENO));
   // Last words (a broken invariant, a forbidden system call) go where the kernel log goes.
-  return Replace(keep.back() == kLogFd ? kLogFd : null.get(), STDERR_FILENO);
+  return Replace(keep.back() == proto::kVmLog ? proto::kVmLog : null.get(), STDERR_FILENO);
 }
 
 Result<void> LockIn(jail::Report& report) {

@@ -7,19 +7,6 @@
 
 namespace boxlite::vm {
 
-// Descriptors that the library hands over; docs/protocol.md, "Operations of boxlite-vm".
-enum : int {
-  kControlFd = 3,
-  kListenFd = 4,
-  kLockFd = 5,
-  kExitFd = 6,
-  kKernelFd = 7,
-  kInitramfsFd = 8,
-  kRootDiskFd = 9,
-  kScratchDiskFd = 10,
-  kLogFd = 11,
-};
-
 // First thing in main: closes what was not handed over, forgets the environment, points the
 // standard streams away from the caller's.
 Result<void> TidyUp(char** environment);

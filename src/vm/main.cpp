@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "proto/descriptors.h"
 #include "vm/box.h"
 #include "vm/lock_in.h"
 
@@ -26,8 +27,8 @@ int Complain(const Error& error) {
 }
 
 Result<void> CheckDescriptors() {
-  for (int fd :
-       {kControlFd, kListenFd, kLockFd, kExitFd, kKernelFd, kInitramfsFd, kRootDiskFd, kLogFd}) {
+  for (int fd : {proto::kVmControl, proto::kVmListener, proto::kVmLock, proto::kVmExit,
+                 proto::kVmKernel, proto::kVmInitramfs, proto::kVmRootDisk, proto::kVmLog}) {
     if (::fcntl(fd, F_GETFD) < 0)
       return Error(Code::kInvalidArgument,
                    "descriptor " + std::to_string(fd) +
@@ -48,16 +49,25 @@ Result<UniqueFd> CatchSignals() {
   return UniqueFd(fd);
 }
 
-// A launch that failed before there was a Box leaves the same traces as one that failed later.
-int GiveUp(const FirstClient& client, const Error& why) {
+// A launch that failed outside of a Box leaves the same traces as one that failed inside.
+int GiveUp(proto::ExitReason reason, const Error& why) {
   proto::BoxExit exit;
   exit.status = proto::ToRecord(why);
-  exit.reason = proto::ExitReason::kBoot;
+  exit.reason = reason;
   exit.detail = why.message();
   exit.at_ms = static_cast<uint64_t>(RealtimeMs());
-  static_cast<void>(sys::WriteAllAt(kExitFd, proto::Encode(exit), 0));
+  static_cast<void>(sys::WriteAllAt(proto::kVmExit, proto::Encode(exit), 0));
+  return Complain(why);
+}
+
+int GiveUp(const FirstClient& client, const Error& why) {
   RefuseLaunch(client, why);
-  return 1;
+  return GiveUp(proto::ExitReason::kBoot, why);
+}
+
+// Who started us may change its mind, or die, before it has launched.
+proto::ExitReason ReasonWithoutLaunch(const Error& why) {
+  return why.code() == Code::kStopped ? proto::ExitReason::kStopped : proto::ExitReason::kBoot;
 }
 
 Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
@@ -66,10 +76,25 @@ Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
   parts.engine = BOXLITE_TRY(ChooseEngine(parts.launch, accelerator));
   parts.signals = BOXLITE_TRY(CatchSignals());
   parts.machine = BOXLITE_TRY(StartMachine(parts.launch, accelerator));
-  parts.listener.Reset(kListenFd);
-  parts.exit_file.Reset(::dup(kExitFd));
-  parts.log_file.Reset(kLogFd);
+  parts.listener.Reset(proto::kVmListener);
+  parts.exit_file = BOXLITE_TRY(sys::Duplicate(proto::kVmExit));
+  parts.log_file.Reset(proto::kVmLog);
   return {};
+}
+
+// What it takes to refuse the launch when the Box has the socket.
+Result<FirstClient> SpareOf(const FirstClient& client) {
+  FirstClient spare;
+  spare.stream = client.stream;
+  spare.socket = BOXLITE_TRY(sys::Duplicate(client.socket.get()));
+  return spare;
+}
+
+Result<jail::Report> StartLockedIn(Box& box) {
+  BOXLITE_TRY(box.Start());
+  jail::Report report;
+  BOXLITE_TRY(LockIn(report));
+  return report;
 }
 
 int RunBox(machine::Accelerator accelerator, char** environment) {
@@ -77,9 +102,9 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   Result<void> checked = CheckDescriptors();
   if (!checked.ok()) return Complain(checked.error());
   Result<void> tidied = TidyUp(environment);
-  if (!tidied.ok()) return Complain(tidied.error());
-  auto client = ReadLaunch(UniqueFd(kControlFd));
-  if (!client.ok()) return Complain(client.error());
+  if (!tidied.ok()) return GiveUp(proto::ExitReason::kBoot, tidied.error());
+  auto client = ReadLaunch(UniqueFd(proto::kVmControl));
+  if (!client.ok()) return GiveUp(ReasonWithoutLaunch(client.error()), client.error());
   Box::Parts parts;
   parts.started_ns = started_ns;
   parts.first_client = client.TakeValue();
@@ -87,13 +112,13 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   if (!prepared.ok()) return GiveUp(parts.first_client, prepared.error());
   auto loop = loop::Loop::Create();
   if (!loop.ok()) return GiveUp(parts.first_client, loop.error());
+  auto spare = SpareOf(parts.first_client);
+  if (!spare.ok()) return GiveUp(parts.first_client, spare.error());
   Box box(*loop.value(), std::move(parts));
-  Result<void> started = box.Start();
-  if (!started.ok()) return Complain(started.error());
-  jail::Report report;
-  Result<void> locked = LockIn(report);
-  if (!locked.ok()) return Complain(locked.error());
-  box.SetJail(report.lines());
+  auto jail = StartLockedIn(box);
+  if (!jail.ok()) return GiveUp(spare.value(), jail.error());
+  spare.value().socket.Reset();
+  box.SetJail(jail.value().lines());
   loop.value()->Run();
   return 0;
 }

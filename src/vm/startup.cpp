@@ -9,16 +9,16 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "base/sys_socket.h"
+#include "proto/descriptors.h"
 #include "proto/frame.h"
-#include "vm/lock_in.h"
 
 namespace boxlite::vm {
 namespace {
 
 constexpr int64_t kLaunchDeadlineMs = 30'000;
-constexpr uint32_t kMaxCpus = 64;
-constexpr uint32_t kMinMemoryMib = 64;
-constexpr uint32_t kMaxMemoryMib = 256 * 1024;
+using proto::kMaxCpus;
+using proto::kMaxMemoryMib;
+using proto::kMinMemoryMib;
 
 Error Broken(const char* what) {
   return Error(Code::kInternal, std::string("protocol error: ") + what);
@@ -103,10 +103,10 @@ Result<void> ValidateLaunch(const proto::Launch& launch) {
 Result<std::unique_ptr<machine::Machine>> StartMachine(const proto::Launch& launch,
                                                        machine::Accelerator accelerator) {
   machine::MachineParts parts;
-  parts.spec.kernel.Reset(kKernelFd);
-  parts.spec.initramfs.Reset(kInitramfsFd);
-  parts.identity.root_disk.Reset(kRootDiskFd);
-  if (launch.has_scratch) parts.identity.scratch_disk.Reset(kScratchDiskFd);
+  parts.spec.kernel.Reset(proto::kVmKernel);
+  parts.spec.initramfs.Reset(proto::kVmInitramfs);
+  parts.identity.root_disk.Reset(proto::kVmRootDisk);
+  if (launch.has_scratch) parts.identity.scratch_disk.Reset(proto::kVmScratchDisk);
   parts.spec.cpus = launch.cpus;
   parts.spec.memory_mib = launch.memory_mib;
   parts.spec.accelerator = accelerator;

@@ -116,5 +116,24 @@ TEST(Program, VersionAndProbe_Print) {
   EXPECT_THAT(RunProgram("--probe"), HasSubstr("engine: qemu"));
 }
 
+// Wherever it runs out of them: who launched is told, the record says it, nothing hangs.
+TEST(BadLaunch, DescriptorsRunOut_IsToldAndRecorded) {
+  BoxFiles files = DefaultFiles();
+  constexpr unsigned kFew = 14;  // what it is given, and what it takes to read LAUNCH
+  int failures = 0;
+  for (files.descriptors = kFew;; ++files.descriptors) {
+    BoxProcess box(files);
+    uint32_t stream = box.owner().Open(BoxProcess::DefaultLaunch());
+    Stream& launch = box.owner().at(stream);
+    ASSERT_TRUE(box.owner().RunUntil([&] { return launch.accept || launch.over(); }))
+        << "closed without a word at " << files.descriptors;
+    if (launch.accept) break;
+    ++failures;
+    box.WaitEnd();
+    EXPECT_EQ(box.ExitRecord().reason, proto::ExitReason::kBoot) << "at " << files.descriptors;
+  }
+  EXPECT_GT(failures, 5);
+}
+
 }  // namespace
 }  // namespace boxlite::vm_test

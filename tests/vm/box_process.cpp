@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -70,7 +71,8 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
-[[noreturn]] void Execute(const std::string& program, const std::vector<int>& descriptors) {
+[[noreturn]] void Execute(const std::string& program, const std::vector<int>& descriptors,
+                          unsigned limit) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<int> lifted;
   for (int fd : descriptors) lifted.push_back(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 100));
@@ -79,6 +81,8 @@ std::string ReadAll(const std::string& path) {
     if (lifted[i] < 0) ::close(target);
     if (lifted[i] >= 0) ::dup2(lifted[i], target);
   }
+  rlimit most{limit, limit};
+  if (limit != 0) ::setrlimit(RLIMIT_NOFILE, &most);
   ::execl(program.c_str(), program.c_str(), nullptr);
   ::_exit(127);
 }
@@ -87,7 +91,7 @@ std::string ReadAll(const std::string& path) {
 
 BoxFiles DefaultFiles() {
   return {GuestKernel(), Part("BOXLITE_TEST_INITRAMFS", BOXLITE_TEST_INITRAMFS),
-          Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4", true};
+          Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4", true, 0};
 }
 
 BoxProcess::BoxProcess(const BoxFiles& files) {
@@ -109,8 +113,10 @@ BoxProcess::BoxProcess(const BoxFiles& files) {
   std::string program = Part("BOXLITE_TEST_VM", BOXLITE_TEST_VM);
   pid_ = ::fork();
   if (pid_ == 0)
-    Execute(program, {control.second.get(), listener.get(), lock.get(), exit.get(), kernel.get(),
-                      initramfs.get(), root.get(), scratch.get(), log.get()});
+    Execute(program,
+            {control.second.get(), listener.get(), lock.get(), exit.get(), kernel.get(),
+             initramfs.get(), root.get(), scratch.get(), log.get()},
+            files.descriptors);
   control.second.Reset();
   owner_ = std::make_unique<Client>(std::move(control.first));
 }

@@ -16,6 +16,7 @@ namespace boxlite::vm_test {
 struct BoxFiles {
   std::string kernel, initramfs, root_disk;
   bool scratch = true;
+  unsigned descriptors = 0;  // the most that boxlite-vm may have open; 0: the limit here
 };
 BoxFiles DefaultFiles();
 
