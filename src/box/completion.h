@@ -76,7 +76,6 @@ class Completion {
     }
     target_.outstanding.Remove();
   }
-  bool finished() const { return state_.load() == State::kFinished; }
 
  private:
   enum class State { kNew, kArmed, kFinished };

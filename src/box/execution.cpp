@@ -16,20 +16,17 @@ Error CommandEnded() {
 
 }  // namespace
 
-std::shared_ptr<Execution> Execution::Create(Parts parts, std::string id, std::string box_id,
-                                             ExecOptions options, ExecSinks sinks,
-                                             Callbacks<Exit> callbacks) {
-  std::shared_ptr<Execution> execution(new Execution(parts, std::move(id), std::move(box_id),
-                                                     std::move(options), std::move(callbacks)));
+std::shared_ptr<Execution> Execution::Create(Parts parts, std::string id, ExecOptions options,
+                                             ExecSinks sinks, Callbacks<Exit> callbacks) {
+  std::shared_ptr<Execution> execution(
+      new Execution(parts, std::move(id), std::move(options), std::move(callbacks)));
   execution->MakeChannels(std::move(sinks));
   return execution;
 }
 
-Execution::Execution(Parts parts, std::string id, std::string box_id, ExecOptions options,
-                     Callbacks<Exit> callbacks)
+Execution::Execution(Parts parts, std::string id, ExecOptions options, Callbacks<Exit> callbacks)
     : parts_(parts),
       id_(std::move(id)),
-      box_id_(std::move(box_id)),
       options_(std::move(options)),
       completion_({parts.queue, parts.outstanding}, std::move(callbacks)),
       exec_(new client::Exec(static_cast<client::ExecHandler&>(*this))) {}

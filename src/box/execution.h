@@ -33,15 +33,13 @@ class Execution : public BoxTask,
     CallbackQueue& queue;
     Outstanding& outstanding;
   };
-  static std::shared_ptr<Execution> Create(Parts parts, std::string id, std::string box_id,
-                                           ExecOptions options, ExecSinks sinks,
-                                           Callbacks<Exit> callbacks);
+  static std::shared_ptr<Execution> Create(Parts parts, std::string id, ExecOptions options,
+                                           ExecSinks sinks, Callbacks<Exit> callbacks);
   ~Execution() override;
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
   const std::string& id() const { return id_; }
-  const std::string& box_id() const { return box_id_; }
   void Arm() { completion_.Arm(); }
 
   // ---- any thread; see boxlite.h
@@ -58,8 +56,7 @@ class Execution : public BoxTask,
   void Abandon() override;
 
  private:
-  Execution(Parts parts, std::string id, std::string box_id, ExecOptions options,
-            Callbacks<Exit> callbacks);
+  Execution(Parts parts, std::string id, ExecOptions options, Callbacks<Exit> callbacks);
   void MakeChannels(ExecSinks sinks);
   std::shared_ptr<OutputChannel> MakeChannel(proto::Channel channel, OutputChannel::Deliver sink);
   // Runs on the loop, while the command has not ended.
@@ -74,7 +71,6 @@ class Execution : public BoxTask,
 
   const Parts parts_;
   const std::string id_;
-  const std::string box_id_;
   const ExecOptions options_;
   std::function<void(uint32_t)> started_;
   Completion<Exit> completion_;

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "base/sys_files.h"
 #include "helper/unix_socket.h"
+#include "proto/descriptors.h"
 #include "proto/messages.h"
 #include "store/process.h"
 
@@ -17,26 +18,16 @@ namespace {
 using store::BoxRecord;
 using store::BoxState;
 
-// docs/protocol.md, "Descriptors at start".
-constexpr int kControlDescriptor = 3;
-constexpr int kListenDescriptor = 4;
-constexpr int kLockDescriptor = 5;
-constexpr int kExitDescriptor = 6;
-constexpr int kKernelDescriptor = 7;
-constexpr int kInitramfsDescriptor = 8;
-constexpr int kRootDescriptor = 9;
-constexpr int kScratchDescriptor = 10;
-constexpr int kLogDescriptor = 11;
-
 constexpr const char* kScratchName = "scratch.ext4";
 
 Error HeldElsewhere(const std::string& id) {
   return Error(Code::kBusy, "box " + id + " is held by another process");
 }
 
-Result<UniqueFd> TakeStartLock(const UniqueFd& box_dir) {
+Result<UniqueFd> TakeStartLock(const UniqueFd& box_dir, const std::string& id) {
   UniqueFd lock = BOXLITE_TRY(sys::OpenAt(box_dir.get(), "start", O_RDWR | O_CREAT, 0600));
-  BOXLITE_TRY(sys::LockExclusive(lock.get(), sys::LockWait::kYes));
+  // Not waited for: whoever has it may be stopped, and this thread serves every other box as well.
+  if (!BOXLITE_TRY(sys::LockExclusive(lock.get(), sys::LockWait::kNo))) return HeldElsewhere(id);
   return lock;
 }
 
@@ -72,7 +63,7 @@ Result<void> Bury(store::Store& store, store::StaleBox stale) {
     record.stopped_at_ms = static_cast<int64_t>(exit.at_ms);
     record.exit_reason = static_cast<uint8_t>(exit.reason);
     record.exit_detail = DetailOf(exit);
-    record.exit_code = exit.has_exit_code != 0 ? exit.exit_code : -1;
+    record.exit_code = exit.has_exit_code != 0 ? exit.exit_code : store::kNoExitCode;
   });
   if (!changed.ok() && changed.error().code() != Code::kNotFound) return changed.TakeError();
   return {};
@@ -112,8 +103,9 @@ Result<VmFiles> OpenVmFiles(const store::Store& store, const helper::Installatio
   files.scratch = BOXLITE_TRY(OpenScratch(store, record, box_dir, blank));
   files.exit = BOXLITE_TRY(
       sys::OpenAt(box_dir.get(), "exit", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  files.log = BOXLITE_TRY(sys::OpenAt(box_dir.get(), "log",
-                                      O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600));
+  // Not for appending: boxlite-vm goes back in it, so that a guest cannot fill the disk with it.
+  files.log = BOXLITE_TRY(
+      sys::OpenAt(box_dir.get(), "log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   files.listener = BOXLITE_TRY(helper::ListenAt(box_dir.get(), "sock"));
   return files;
 }
@@ -122,15 +114,15 @@ Result<helper::Spawned> SpawnVm(const VmFiles& files, const images::Rootfs& root
                                 const UniqueFd& lock, const UniqueFd& control) {
   return helper::Spawn({files.program,
                         {"boxlite-vm"},
-                        {{control.get(), kControlDescriptor},
-                         {files.listener.get(), kListenDescriptor},
-                         {lock.get(), kLockDescriptor},
-                         {files.exit.get(), kExitDescriptor},
-                         {files.kernel.get(), kKernelDescriptor},
-                         {files.initramfs.get(), kInitramfsDescriptor},
-                         {rootfs.disk.get(), kRootDescriptor},
-                         {files.scratch.get(), kScratchDescriptor},
-                         {files.log.get(), kLogDescriptor},
+                        {{control.get(), proto::kVmControl},
+                         {files.listener.get(), proto::kVmListener},
+                         {lock.get(), proto::kVmLock},
+                         {files.exit.get(), proto::kVmExit},
+                         {files.kernel.get(), proto::kVmKernel},
+                         {files.initramfs.get(), proto::kVmInitramfs},
+                         {rootfs.disk.get(), proto::kVmRootDisk},
+                         {files.scratch.get(), proto::kVmScratchDisk},
+                         {files.log.get(), proto::kVmLog},
                          {files.log.get(), STDERR_FILENO}}});
 }
 
@@ -152,7 +144,7 @@ Result<VmStart> StartVm(store::Store& store, const helper::Installation& install
                         const std::string& id, const images::Rootfs& rootfs,
                         const UniqueFd& blank_scratch) {
   UniqueFd box_dir = BOXLITE_TRY(store.home().CreateBoxDir(id));
-  UniqueFd start_lock = BOXLITE_TRY(TakeStartLock(box_dir));
+  UniqueFd start_lock = BOXLITE_TRY(TakeStartLock(box_dir, id));
   BoxRecord before = BOXLITE_TRY(store.GetBox(id));
   if (store::IsActive(before.state)) return HeldElsewhere(id);
   auto lock = BOXLITE_TRY(store.home().LockBox(id));
@@ -168,7 +160,7 @@ Result<VmStart> StartVm(store::Store& store, const helper::Installation& install
     record.image_digest = rootfs.image.digest;
     record.exit_reason = 0;
     record.exit_detail.clear();
-    record.exit_code = -1;
+    record.exit_code = store::kNoExitCode;
   }));
   auto spawned = SpawnVm(files, rootfs, *lock, sockets.second);
   if (!spawned.ok()) {
@@ -187,7 +179,7 @@ Result<VmStart> StartVm(store::Store& store, const helper::Installation& install
 Result<VmAttachment> AttachVm(store::Store& store, const std::string& id) {
   auto box_dir = store.home().OpenBoxDir(id);
   if (!box_dir.ok()) return HeldElsewhere(id);
-  UniqueFd start_lock = BOXLITE_TRY(TakeStartLock(box_dir.value()));
+  UniqueFd start_lock = BOXLITE_TRY(TakeStartLock(box_dir.value(), id));
   VmAttachment attachment;
   attachment.record = BOXLITE_TRY(store.GetBox(id));
   if (!store::IsActive(attachment.record.state)) return HeldElsewhere(id);

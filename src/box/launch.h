@@ -5,7 +5,8 @@
 // it, for some milliseconds; `lock` belongs to boxlite-vm for as long as it lives. So whoever has
 // `start` and finds `lock` taken knows that the socket is there as well.
 //
-// Thread rule: these functions block on disks and on `start`; they run on the worker's thread.
+// Thread rule: these functions block on disks and on no other process; they run on the worker's
+// thread.
 #pragma once
 
 #include <optional>

@@ -91,6 +91,8 @@ class LiveBox {
   void Done(const BoxTask& task);
   void Cancel(const BoxTask& task, const Error& why);
 
+  // The runtime shuts down: what ends with it begins to.
+  void EndWithRuntime(uint32_t timeout_ms);
   // The runtime ends: what it started here and is not detached stops, everything else is let go.
   void Release();
 
@@ -190,7 +192,7 @@ class LiveBox {
   std::vector<std::unique_ptr<client::Request>> stop_requests_;
   loop::Timer again_;  // looking once more
   loop::Timer bury_again_;
-  loop::Timer end_timer_;  // what ends too slowly
+  loop::Timer end_timer_;  // what answers, or ends, too slowly
 };
 
 }  // namespace boxlite::box

@@ -29,6 +29,14 @@ void LiveBox::Stop(uint32_t timeout_ms, Ready stopped) {
     AbortStart(Error(Code::kCancelled, "the box was stopped while it started"));
 }
 
+void LiveBox::EndWithRuntime(uint32_t timeout_ms) {
+  if (!ends_with_runtime()) return;
+  // What is there is not known yet; it may be another process's.
+  if (state_ == State::kLooking || state_ == State::kAttaching)
+    return AbortStart(Error(Code::kCancelled, "the runtime was shut down"));
+  Stop(timeout_ms, [](const Result<void>&) {});
+}
+
 void LiveBox::SendStop(uint32_t timeout_ms) {
   proto::Stop stop;
   stop.timeout_ms = timeout_ms;
@@ -57,7 +65,8 @@ void LiveBox::OnProcessEnded() {
 
 void LiveBox::BeginEnd(Error why) {
   if (state_ == State::kEnding) return;
-  bool ran = state_ == State::kRunning;
+  // Who came after the start was aborted waits for the next one.
+  bool ran = state_ == State::kRunning || aborted_;
   state_ = State::kEnding;
   end_reason_ = std::move(why);
   if (!ran) {
@@ -68,6 +77,12 @@ void LiveBox::BeginEnd(Error why) {
 }
 
 void LiveBox::OnEndTimer() {
+  if (state_ == State::kAttaching || state_ == State::kLaunching) {
+    Error late(Code::kTimeout, "boxlite-vm of box " + id_ + " does not answer");
+    if (state_ == State::kAttaching) return FailStart(late);
+    if (process_) process_->Kill();
+    return BeginEnd(std::move(late));
+  }
   if (state_ == State::kRunning || (process_ && owned_)) {
     parts_.log.Warn("box " + id_ + " does not end; it is killed");
     process_->Kill();

@@ -11,6 +11,9 @@ namespace {
 // Another process has the box for a moment: it is burying it, or its machine boots.
 constexpr uint64_t kLookAgainMs = 25;
 constexpr int64_t kLookLimitMs = 60'000;
+// boxlite-vm answers once its machine runs, and has deadlines for that of its own (90 s for a
+// boot); this one holds where it does not keep them.
+constexpr uint64_t kAnswerLimitMs = 120'000;
 constexpr uint64_t kScratchBytes = uint64_t{8} << 30;  // sparse
 
 }  // namespace
@@ -23,6 +26,7 @@ void LiveBox::Look() {
 }
 
 void LiveBox::LookAgain() {
+  end_timer_.Cancel();
   launch_.reset();
   info_.reset();
   connection_.reset();
@@ -128,6 +132,7 @@ void LiveBox::Launch() {
       [this](Result<ByteSpan> how) { OnLaunchClosed(std::move(how)); });
   if (!request.ok()) return BeginEnd(request.TakeError());
   launch_ = request.TakeValue();
+  end_timer_.Start(kAnswerLimitMs);
 }
 
 void LiveBox::OnLaunched(ByteSpan record) {
@@ -176,6 +181,7 @@ void LiveBox::OnAttached(Result<VmAttachment> attachment) {
                                        [this](Result<ByteSpan> how) { OnInfo(std::move(how)); });
   if (!request.ok()) return LookAgain();
   info_ = request.TakeValue();
+  end_timer_.Start(kAnswerLimitMs);
 }
 
 void LiveBox::OnInfo(Result<ByteSpan> how) {
@@ -196,6 +202,7 @@ void LiveBox::OnInfo(Result<ByteSpan> how) {
 void LiveBox::OnRunning() {
   state_ = State::kRunning;
   looking_since_ms_ = 0;
+  end_timer_.Cancel();
   CallWaiters(std::exchange(waiters_, {}), {});
   if (!stoppers_.empty() && state_ == State::kRunning) SendStop(stop_timeout_ms_);
 }
@@ -218,13 +225,14 @@ void LiveBox::AbortStart(const Error& why) {
     case State::kPreparing:
       return BecomeIdle();
     case State::kLaunching:
-      // The lifeline; a detached box has none.
+      launch_.reset();  // Tells boxlite-vm that it is cancelled, and not only that we went away.
       connection_.reset();
-      if (process_ && (record_.flags & store::kBoxDetached) != 0) process_->Kill();
       return BeginEnd(why);
     case State::kLooking:
     case State::kAttaching:
       if (!stoppers_.empty()) return;  // They want to know what runs.
+      // It is another process's box; whether and when it comes up is no concern of ours.
+      if (info_) return BecomeIdle();
       [[fallthrough]];
     default:
       aborted_ = true;  // Seen when the worker, or boxlite-vm, answers.

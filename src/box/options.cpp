@@ -15,8 +15,6 @@ namespace {
 
 constexpr const char* kDefaultImage = "python:slim";
 constexpr uint32_t kDefaultMemoryMib = 512;
-constexpr uint32_t kMinMemoryMib = 128;
-constexpr uint32_t kMaxCpus = 64;  // what the guest's kernel is built for
 constexpr size_t kMaxName = 63;
 constexpr uint32_t kAllBoxFlags =
     store::kBoxAutoRemove | store::kBoxDetached | store::kBoxNoEntrypoint;
@@ -62,13 +60,15 @@ Result<void> CheckEngine(proto::Engine engine) {
 }
 
 Result<void> CheckSize(const BoxOptions& options) {
-  if (options.cpus > kMaxCpus)
-    return Invalid("cpus " + std::to_string(options.cpus) + " is more than 64");
-  uint64_t host = HostMemoryMib();
+  if (options.cpus > proto::kMaxCpus)
+    return Invalid("cpus " + std::to_string(options.cpus) + " is more than " +
+                   std::to_string(proto::kMaxCpus));
+  uint64_t most = std::min<uint64_t>(HostMemoryMib(), proto::kMaxMemoryMib);
   if (options.memory_mib == 0) return {};
-  if (options.memory_mib >= kMinMemoryMib && options.memory_mib <= host) return {};
-  return Invalid("memory_mib " + std::to_string(options.memory_mib) +
-                 " is not between 128 and this host's " + std::to_string(host));
+  if (options.memory_mib >= proto::kMinMemoryMib && options.memory_mib <= most) return {};
+  return Invalid("memory_mib " + std::to_string(options.memory_mib) + " is not between " +
+                 std::to_string(proto::kMinMemoryMib) + " and " + std::to_string(most) +
+                 ", which is what this host has or a box can use");
 }
 
 Result<void> SetImage(const BoxOptions& options, store::BoxRecord& record) {

@@ -97,13 +97,13 @@ Result<void> Runtime::Shutdown(uint32_t timeout_ms, Callbacks<void> callbacks) {
       queue->Close();
     });
   };
-  BOXLITE_TRY(gate_->Post(std::move(task), [&] {
-    completion->Arm();
-    queue_->ExpectClose();
-  }));
+  // Before the task: the last completion, if it comes in between, has to tell of it.
   gate_->RefuseNew();
   shutting_down_ = true;
-  return {};
+  return gate_->Post(std::move(task), [&] {
+    completion->Arm();
+    queue_->ExpectClose();
+  });
 }
 
 void Runtime::Destroy() {
@@ -215,7 +215,7 @@ Result<std::shared_ptr<Execution>> Runtime::Exec(const std::string& id, ExecOpti
                                                  Callbacks<Execution::Exit> callbacks) {
   BOXLITE_TRY(CheckExecOptions(options));
   std::string execution_id = BOXLITE_TRY(store_->NewId());
-  auto execution = Execution::Create({*gate_, *queue_, outstanding_}, std::move(execution_id), id,
+  auto execution = Execution::Create({*gate_, *queue_, outstanding_}, std::move(execution_id),
                                      std::move(options), std::move(sinks), std::move(callbacks));
   BOXLITE_TRY(gate_->Submit(
       [id, execution](Supervisor& supervisor) { supervisor.RunTask(id, execution, nullptr); },

@@ -109,7 +109,6 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   std::atomic<bool> shutting_down_{false};
   std::atomic<bool> end_wanted_{false};  // Destroy was called inside a callback
   std::atomic<bool> ended_{false};
-  std::atomic<uint64_t> last_execution_{0};
 };
 
 }  // namespace boxlite::box

@@ -24,6 +24,7 @@ Supervisor::Supervisor(Parts parts)
     : parts_(parts), sweep_(parts.loop, [this] { Sweep(); }), deadline_(parts.loop, [this] {
         ReleaseWork();
         if (released_) std::exchange(released_, nullptr)();
+        LookAtEnd();  // Without boxes, nobody else would.
       }) {}
 
 Supervisor::~Supervisor() {
@@ -138,9 +139,7 @@ void Supervisor::Shutdown(uint32_t timeout_ms, std::function<void()> done) {
   shutdowns_.push_back(std::move(done));
   if (shutdowns_.size() == 1) {
     deadline_.Start(timeout_ms);
-    for (auto& [id, box] : boxes_) {
-      if (box->ends_with_runtime()) box->Stop(timeout_ms, [](const Result<void>&) {});
-    }
+    for (auto& [id, box] : boxes_) box->EndWithRuntime(timeout_ms);
   }
   sweep_.Start(0);
 }

@@ -1,6 +1,5 @@
 // Worker: the runtime's one thread for what may block on a disk, a lock or the database, so that
-// the loop's thread never does. libuv's own pool is shared with the user's program and is left
-// alone.
+// the loop's thread never does. libuv's own pool could not be ended with the runtime.
 //
 // Thread rule: Run and Stop on the loop's thread.
 #pragma once
