@@ -1,3 +1,4 @@
+/* clang-format off: it would join the lines of the sample and of the list. */
 /*
  * boxlite: micro-VM sandboxes inside your process.
  *
@@ -7,41 +8,48 @@
  *
  *   boxlite_runtime *rt;
  *   boxlite_runtime_create(&rt, NULL, &err);
+ *
  *   boxlite_box *box;
- *   boxlite_box_options bo = BOXLITE_BOX_OPTIONS_INIT;    bo.image = "python:slim";
+ *   boxlite_box_options bo = BOXLITE_BOX_OPTIONS_INIT;
+ *   bo.image = "python:slim";
  *   boxlite_box_create(&box, rt, &bo, &err);
+ *
  *   boxlite_execution *ex;
- *   boxlite_exec_options eo = BOXLITE_EXEC_OPTIONS_INIT;  eo.argv = argv;  eo.argc = 3;
- * eo.on_stdout = print;  eo.on_exit = done; boxlite_box_exec(&ex, box, &eo, &err); while
- * (!finished) boxlite_runtime_drain(rt, -1);
+ *   boxlite_exec_options eo = BOXLITE_EXEC_OPTIONS_INIT;
+ *   eo.argv = argv;
+ *   eo.argc = 3;
+ *   eo.on_stdout = print;
+ *   eo.on_exit = done;
+ *   boxlite_box_exec(&ex, box, &eo, &err);
+ *   while (!finished) boxlite_runtime_drain(rt, -1);
  *
  * CALLBACKS. A call that takes callbacks returns at once; what happens afterwards is told by
  * callbacks, which run only inside boxlite_runtime_drain (or on the library's own thread where the
  * runtime was created with BOXLITE_RUNTIME_DRAIN_THREAD), with no lock held.
  *    1. A call that returned an error never calls back.
  *    2. A call that returned BOXLITE_OK completes exactly once, also when it is cancelled or the
- * runtime shuts down.
+ *       runtime shuts down.
  *    3. No callback runs inside the call that asked for it.
  *    4. Of one execution: on_start first, chunks in order per stream, on_exit after the last chunk,
- * nothing after on_exit.
+ *       nothing after on_exit.
  *    5. Callbacks are given with the call that starts the work, so nothing can come before they are
- * known.
+ *       known.
  *    6. A pointer passed in is borrowed until the call returns, unless its text says otherwise.
  *    7. `finalize(user_data)` runs exactly once, after the last callback with that user_data. It
- * does not run when the call returned an error.
+ *       does not run when the call returned an error.
  *    8. Every call is allowed inside a callback; one that would wait for another callback answers
  *       BOXLITE_STATUS_WOULD_DEADLOCK instead.
  *    9. A full queue stops reading from the guest: nothing is dropped and nothing grows without
- * bound.
+ *       bound.
  *   10. Every function may be called from any thread, but not with a handle that another thread is
- * destroying.
+ *       destroying.
  *   11. Drains are serialised; a drain inside a callback answers BOXLITE_STATUS_WOULD_DEADLOCK. A
- * callback runs on whichever thread drains.
+ *       callback runs on whichever thread drains.
  *   12. What a callback is given lives until it returns; boxlite_error_copy keeps an error.
  *   13. Treat a status that you do not know as BOXLITE_STATUS_INTERNAL, and ignore an enumerator
- * that you do not know.
+ *       that you do not know.
  *   14. In a forked child every call on an inherited handle answers BOXLITE_STATUS_INVALID_STATE
- * and touches nothing of the parent's.
+ *       and touches nothing of the parent's.
  *
  * OWNERSHIP. Every `boxlite_x **out` gives a handle that is yours until `boxlite_x_destroy`. A
  * destroy function accepts NULL, cannot fail, and does not stop what the handle names: a box runs
@@ -58,6 +66,7 @@
  * names. A longer struct from a newer program is accepted when the part this library does not know
  * is zero.
  */
+/* clang-format on */
 #ifndef BOXLITE_H
 #define BOXLITE_H
 
@@ -120,8 +129,8 @@ typedef enum boxlite_status {
 } boxlite_status;
 
 typedef enum boxlite_engine {
-  BOXLITE_ENGINE_AUTO = 0, /* kvm where it runs at hardware speed, else qemu */
-  BOXLITE_ENGINE_KVM = 1,
+  BOXLITE_ENGINE_AUTO = 0, /* the best that this library has for the host; today always qemu */
+  BOXLITE_ENGINE_KVM = 1,  /* not in this version: starting answers UNSUPPORTED */
   BOXLITE_ENGINE_QEMU = 2
 } boxlite_engine;
 
@@ -135,8 +144,8 @@ typedef enum boxlite_box_state {
   BOXLITE_BOX_STATE_CREATED = 0, /* recorded, never started */
   BOXLITE_BOX_STATE_STARTING = 1,
   BOXLITE_BOX_STATE_RUNNING = 2,
-  BOXLITE_BOX_STATE_PAUSED = 3,
-  BOXLITE_BOX_STATE_STOPPING = 4,
+  BOXLITE_BOX_STATE_PAUSED = 3,   /* not reported by this version */
+  BOXLITE_BOX_STATE_STOPPING = 4, /* likewise: a box that is stopping is RUNNING until it stopped */
   BOXLITE_BOX_STATE_STOPPED = 5
 } boxlite_box_state;
 
@@ -231,8 +240,8 @@ typedef struct boxlite_runtime_options {
         NULL, NULL, NULL                                                                           \
   }
 
-/* Sets every field to its default. `struct_size` is sizeof(boxlite_runtime_options) of the caller.
- * @since 0.1 */
+/* What BOXLITE_RUNTIME_OPTIONS_INIT does, for languages without macros: sets every field to its
+ * default. `struct_size` is sizeof(boxlite_runtime_options) of the caller. @since 0.1 */
 BOXLITE_API void boxlite_runtime_options_init(boxlite_runtime_options* options, size_t struct_size);
 
 /*
@@ -290,7 +299,7 @@ typedef struct boxlite_box_options {
   const char* name;    /* unique in the home directory; NULL: none. At most 63 characters, first a
                           letter or digit, then also _ . - */
   uint32_t cpus;       /* 0: 1 */
-  uint32_t memory_mib; /* 0: 512; 128 to the host's memory */
+  uint32_t memory_mib; /* 0: 512; 128 to the host's memory, at most 262 144 */
   const char* const* env; /* "NAME=value" */
   size_t env_count;
   const char* working_dir; /* NULL: the image's where it is set and not "/", else /root where it
@@ -319,7 +328,8 @@ typedef struct boxlite_box_options {
         NULL, 0, 0, BOXLITE_ENGINE_AUTO, BOXLITE_ISOLATION_ANY                                  \
   }
 
-/* @since 0.1 */
+/* What BOXLITE_BOX_OPTIONS_INIT does; `struct_size` is sizeof(boxlite_box_options) of the caller.
+ * @since 0.1 */
 BOXLITE_API void boxlite_box_options_init(boxlite_box_options* options, size_t struct_size);
 
 /*
@@ -351,7 +361,9 @@ typedef void (*boxlite_progress_cb)(void* user_data, const boxlite_progress* pro
 /*
  * Pulls the image where it is missing and boots the machine; `done` when its agent answers.
  * Starting a box that runs succeeds. `progress`, `done`, `finalize` and `operation` may be NULL.
- * @since 0.1
+ * By `done`: what a pull answers; ENGINE where it does not boot or the isolation cannot be had;
+ * UNSUPPORTED for an engine that is not here; NOT_FOUND where the box was removed; BUSY where
+ * another process holds it; CANCELLED. @since 0.1
  */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_box_start(
     boxlite_box* box, boxlite_progress_cb progress, boxlite_done_cb done, void* user_data,
@@ -373,7 +385,8 @@ BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_box_remove(
     boxlite_box* box, uint32_t flags, boxlite_done_cb done, void* user_data,
     boxlite_finalize_cb finalize, boxlite_operation** operation, boxlite_error** err);
 
-/* What the records say now, without asking the box. NOT_FOUND where it was removed. @since 0.1 */
+/* What the records say now, without asking the box. NOT_FOUND where it was removed, DATABASE, BUSY
+ * where another process keeps the records locked, STOPPED. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_box_get_info(boxlite_box_info** out,
                                                                   const boxlite_box* box,
                                                                   boxlite_error** err);
@@ -389,7 +402,8 @@ BOXLITE_API const char* boxlite_box_info_image(const boxlite_box_info* info);
 BOXLITE_API const char* boxlite_box_info_rootfs_path(const boxlite_box_info* info);
 /* @since 0.1 */
 BOXLITE_API boxlite_box_state boxlite_box_info_state(const boxlite_box_info* info);
-/* "created", "starting", "running", "paused", "stopping", "stopped"; static. @since 0.1 */
+/* "created", "starting", "running", "paused", "stopping", "stopped", "unknown" for any other
+ * number; static. @since 0.1 */
 BOXLITE_API const char* boxlite_box_state_name(boxlite_box_state state);
 /* Process id of its boxlite-vm, 0 where it does not run. @since 0.1 */
 BOXLITE_API int64_t boxlite_box_info_pid(const boxlite_box_info* info);
@@ -416,18 +430,22 @@ BOXLITE_API boxlite_isolation boxlite_box_info_isolation(const boxlite_box_info*
 BOXLITE_API const char* boxlite_box_info_jail(const boxlite_box_info* info);
 /* @since 0.1 */
 BOXLITE_API boxlite_exit_reason boxlite_box_info_exit_reason(const boxlite_box_info* info);
+#define BOXLITE_EXIT_CODE_NONE (-2147483647 - 1)
 /* "none", "stopped", "main_exited", "reset", "panic", "out_of_memory", "killed", "engine", "boot",
  * "lifeline"; static.
  * @since 0.1 */
 BOXLITE_API const char* boxlite_exit_reason_name(boxlite_exit_reason reason);
 /* One sentence, with the last kernel lines where they say why; "". @since 0.1 */
 BOXLITE_API const char* boxlite_box_info_exit_detail(const boxlite_box_info* info);
-/* Exit code of the main execution, or -1 where it had none that ended. @since 0.1 */
+/* Exit code of the main execution (BOXLITE_EXEC_MAIN) or minus the signal's number, as
+ * boxlite_exec_result_exit_code; BOXLITE_EXIT_CODE_NONE where there was none that ended.
+ * @since 0.1 */
 BOXLITE_API int boxlite_box_info_exit_code(const boxlite_box_info* info);
 /* The n-th label as "name=value", NULL from the last on. @since 0.1 */
 BOXLITE_API const char* boxlite_box_info_label(const boxlite_box_info* info, size_t n);
 
-/* Every box of the home directory, oldest first. @since 0.1 */
+/* Every box of the home directory, oldest first. DATABASE, BUSY where another process keeps the
+ * records locked, STOPPED. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_box_list_create(boxlite_box_list** out,
                                                                      boxlite_runtime* rt,
                                                                      boxlite_error** err);
@@ -479,7 +497,8 @@ typedef struct boxlite_exec_options {
         NULL, NULL, NULL                                                                      \
   }
 
-/* @since 0.1 */
+/* What BOXLITE_EXEC_OPTIONS_INIT does; `struct_size` is sizeof(boxlite_exec_options) of the caller.
+ * @since 0.1 */
 BOXLITE_API void boxlite_exec_options_init(boxlite_exec_options* options, size_t struct_size);
 
 /*
@@ -505,16 +524,18 @@ BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_execution_write_stdin(
 /* End of file after what is queued. Again: no effect. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status
 boxlite_execution_close_stdin(boxlite_execution* execution, boxlite_error** err);
-/* Sends a signal (1 to 64) to the main process. After the end: no effect. @since 0.1 */
+/* Sends a signal to the main process. INVALID_ARGUMENT outside 1 to 64. After the end: no effect.
+ * @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_execution_signal(boxlite_execution* execution,
                                                                       int number,
                                                                       boxlite_error** err);
-/* Sends a signal to the whole process tree; one that has not started yet does not start. After the
- * end: no effect. @since 0.1 */
+/* Sends a signal to the whole process tree; one that has not started yet does not start.
+ * INVALID_ARGUMENT outside 1 to 64. After the end: no effect. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_execution_kill(boxlite_execution* execution,
                                                                     int number,
                                                                     boxlite_error** err);
-/* INVALID_STATE without BOXLITE_EXEC_TTY. @since 0.1 */
+/* Sets the terminal's size, in characters, both at least 1 (INVALID_ARGUMENT). INVALID_STATE
+ * without BOXLITE_EXEC_TTY. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_execution_resize(boxlite_execution* execution,
                                                                       uint16_t rows,
                                                                       uint16_t columns,
@@ -540,15 +561,16 @@ BOXLITE_API uint64_t boxlite_exec_result_duration_ms(const boxlite_exec_result* 
 
 /*
  * Writes a file in the box (started where it does not run), whole or not at all; parents are made.
- * `mode` 0: 0644. `data` is copied.
+ * `path` is absolute and `mode` at most 07777 (INVALID_ARGUMENT); 0 means 0644. `data` is copied.
  * @since 0.1
  */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_box_write_file(
     boxlite_box* box, const char* path, const void* data, size_t size, uint32_t mode,
     boxlite_done_cb done, void* user_data, boxlite_finalize_cb finalize,
     boxlite_operation** operation, boxlite_error** err);
-/* Reads a file of the box: chunks in order by `on_data`, then `done`. NOT_FOUND; INVALID_ARGUMENT
- * for a directory. @since 0.1 */
+/* Reads a file of the box: chunks in order by `on_data`, then `done`. `path` is absolute
+ * (INVALID_ARGUMENT). By `done`: NOT_FOUND; INVALID_ARGUMENT for a directory. The guest decides how
+ * much comes: who keeps the bytes cancels `operation` where they get too many. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status
 boxlite_box_read_file(boxlite_box* box, const char* path, boxlite_data_cb on_data,
                       boxlite_done_cb done, void* user_data, boxlite_finalize_cb finalize,
@@ -563,7 +585,9 @@ typedef void (*boxlite_image_cb)(void* user_data, boxlite_status status, const b
 /*
  * Fetches an image and makes its root file system; what is there already is not fetched again, but
  * the registry is asked whether the tag has moved. Two processes that pull one image do the work
- * once. @since 0.1
+ * once. INVALID_ARGUMENT for a reference that is none. By `done`: NOT_FOUND; PERMISSION; NETWORK;
+ * IMAGE where it is damaged or not for this platform; CONFIG for the home directory's config.json;
+ * RESOURCE_EXHAUSTED; CANCELLED. @since 0.1
  */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status
 boxlite_image_pull(boxlite_runtime* rt, const char* reference, boxlite_progress_cb progress,
@@ -574,7 +598,8 @@ boxlite_image_pull(boxlite_runtime* rt, const char* reference, boxlite_progress_
 BOXLITE_API BOXLITE_NODISCARD boxlite_status
 boxlite_image_remove(boxlite_runtime* rt, const char* reference, boxlite_done_cb done,
                      void* user_data, boxlite_finalize_cb finalize, boxlite_error** err);
-/* @since 0.1 */
+/* Every image of the home directory. DATABASE, BUSY where another process keeps the records locked,
+ * STOPPED. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_image_list_create(boxlite_image_list** out,
                                                                        boxlite_runtime* rt,
                                                                        boxlite_error** err);

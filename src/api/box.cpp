@@ -29,8 +29,10 @@ Result<boxlite::box::BoxOptions> Read(const boxlite_box_options* given) {
   if (in.cmd_count > 0) options.cmd = BOXLITE_TRY(api::Texts(in.cmd, in.cmd_count, "cmd"));
   options.labels = BOXLITE_TRY(api::Texts(in.labels, in.label_count, "labels"));
   options.flags = in.flags;
-  options.engine = static_cast<boxlite::proto::Engine>(in.engine);
-  options.isolation = static_cast<boxlite::proto::Isolation>(in.isolation);
+  options.engine = BOXLITE_TRY(
+      api::Enumerator<boxlite::proto::Engine>(in.engine, BOXLITE_ENGINE_QEMU, "engine"));
+  options.isolation = BOXLITE_TRY(api::Enumerator<boxlite::proto::Isolation>(
+      in.isolation, BOXLITE_ISOLATION_SOFTWARE, "isolation"));
   return options;
 }
 
@@ -85,7 +87,7 @@ const char* boxlite_box_id(const boxlite_box* box) {
 }
 
 void boxlite_box_destroy(boxlite_box* box) {
-  if (api::MayDestroy(box)) delete box;
+  if (api::BelongsHere(box)) delete box;
 }
 
 boxlite_status boxlite_box_start(boxlite_box* box, boxlite_progress_cb progress,

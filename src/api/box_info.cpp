@@ -37,7 +37,8 @@ boxlite_box_state boxlite_box_info_state(const boxlite_box_info* info) {
   return static_cast<boxlite_box_state>(info->record.state);
 }
 const char* boxlite_box_state_name(boxlite_box_state state) {
-  return boxlite::store::BoxStateName(static_cast<boxlite::store::BoxState>(state));
+  auto known = api::Enumerator<boxlite::store::BoxState>(state, BOXLITE_BOX_STATE_STOPPED, "state");
+  return known.ok() ? boxlite::store::BoxStateName(known.value()) : "unknown";
 }
 int64_t boxlite_box_info_pid(const boxlite_box_info* info) {
   bool active = info != nullptr && boxlite::store::IsActive(info->record.state);
@@ -109,7 +110,8 @@ const char* boxlite_box_info_exit_detail(const boxlite_box_info* info) {
   return info == nullptr ? "" : info->record.exit_detail.c_str();
 }
 int boxlite_box_info_exit_code(const boxlite_box_info* info) {
-  return info == nullptr ? -1 : info->record.exit_code;
+  static_assert(BOXLITE_EXIT_CODE_NONE == boxlite::store::kNoExitCode);
+  return info == nullptr ? BOXLITE_EXIT_CODE_NONE : info->record.exit_code;
 }
 const char* boxlite_box_info_label(const boxlite_box_info* info, size_t n) {
   if (info == nullptr || n >= info->record.labels.size()) return nullptr;

@@ -91,7 +91,7 @@ void boxlite_error_destroy(boxlite_error* err) {
 }
 
 void boxlite_operation_cancel(boxlite_operation* operation) {
-  if (!boxlite::api::MayDestroy(operation)) return;
+  if (!boxlite::api::BelongsHere(operation)) return;
   boxlite::api::Guard(nullptr, [&]() -> boxlite::Result<void> {
     operation->operation->Cancel();
     return {};
@@ -99,5 +99,5 @@ void boxlite_operation_cancel(boxlite_operation* operation) {
 }
 
 void boxlite_operation_destroy(boxlite_operation* operation) {
-  if (boxlite::api::MayDestroy(operation)) delete operation;
+  if (boxlite::api::BelongsHere(operation)) delete operation;
 }

@@ -131,7 +131,7 @@ boxlite_status boxlite_execution_consume(boxlite_execution* execution, boxlite_s
 }
 
 void boxlite_execution_destroy(boxlite_execution* execution) {
-  if (api::MayDestroy(execution)) delete execution;
+  if (api::BelongsHere(execution)) delete execution;
 }
 
 int boxlite_exec_result_exit_code(const boxlite_exec_result* result) {

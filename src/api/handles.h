@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -85,11 +86,22 @@ Result<void> NeedHandle(const Handle* handle, const char* name) {
                "Create a runtime in this process.");
 }
 
-// Whether a destroy function has something to do. In a forked child it has not: what the handle
-// owns is the parent's.
+// For functions that return nothing: whether there is a handle, and it is this process's. In a
+// forked child what it owns is the parent's.
 template <typename Handle>
-bool MayDestroy(const Handle* handle) {
+bool BelongsHere(const Handle* handle) {
   return handle != nullptr && !handle->runtime->InForkedChild();
+}
+
+// A field that names one of an enum's values, the last of which is `last`. It is looked at before
+// it becomes one of ours, which are narrower. Ours have the header's numbers.
+template <typename Ours, typename Given>
+Result<Ours> Enumerator(Given value, Given last, const char* name) {
+  // A caller's C may give the enum any integer.
+  auto number = static_cast<int64_t>(value);
+  if (number >= 0 && number <= static_cast<int64_t>(last)) return static_cast<Ours>(number);
+  return Error(Code::kInvalidArgument,
+               std::string(name) + " " + std::to_string(number) + " is not known");
 }
 
 inline std::string Text(const char* text) {

@@ -1,8 +1,6 @@
 #include "api/handles.h"
 
 namespace api = boxlite::api;
-using boxlite::Code;
-using boxlite::Error;
 using boxlite::Result;
 
 namespace {
@@ -24,10 +22,10 @@ Result<boxlite::box::RuntimeOptions> Read(const boxlite_runtime_options* given) 
   options.image_registries =
       BOXLITE_TRY(api::Texts(in.image_registries, in.image_registry_count, "image_registries"));
   options.flags = in.flags;
-  options.engine = static_cast<boxlite::proto::Engine>(in.engine);
-  if (in.log_level < BOXLITE_LOG_LEVEL_OFF || in.log_level > BOXLITE_LOG_LEVEL_TRACE)
-    return Error(Code::kInvalidArgument, "log_level is not known");
-  options.log_level = static_cast<boxlite::LogLevel>(in.log_level);
+  options.engine = BOXLITE_TRY(
+      api::Enumerator<boxlite::proto::Engine>(in.engine, BOXLITE_ENGINE_QEMU, "engine"));
+  options.log_level = BOXLITE_TRY(
+      api::Enumerator<boxlite::LogLevel>(in.log_level, BOXLITE_LOG_LEVEL_TRACE, "log_level"));
   options.log = LogSink(in.log, in.log_user_data);
   options.log_finalize = api::Finalizer(in.log_finalize, in.log_user_data);
   return options;
@@ -79,7 +77,7 @@ boxlite_status boxlite_runtime_shutdown(boxlite_runtime* rt, uint32_t timeout_ms
 }
 
 void boxlite_runtime_destroy(boxlite_runtime* rt) {
-  if (!api::MayDestroy(rt)) return;
+  if (!api::BelongsHere(rt)) return;
   std::unique_ptr<boxlite_runtime> handle(rt);
   api::Guard(nullptr, [&]() -> Result<void> {
     handle->runtime->Destroy();

@@ -2,8 +2,9 @@
 // throw.
 //
 //   Result<UniqueFd> Open(...);
-//   UniqueFd fd = BOXLITE_TRY(Open(path));   // returns the error to our own caller; not nested in
-//   another TRY
+//   UniqueFd fd = BOXLITE_TRY(Open(path));   // returns the error to our own caller
+//
+// One TRY does not stand inside another.
 //
 // An Error's message is one sentence that names the object; `hint` says what the user can do, where
 // there is something. Codes are the numbers of boxlite_status (include/boxlite.h), so that an error

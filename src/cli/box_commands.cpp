@@ -14,8 +14,9 @@ std::string Status(const boxlite_box_info* box) {
   if (state != BOXLITE_BOX_STATE_STOPPED) return text;
   int code = boxlite_box_info_exit_code(box);
   text += " (";
-  text += code >= 0 ? std::to_string(code)
-                    : boxlite_exit_reason_name(boxlite_box_info_exit_reason(box));
+  text += code != BOXLITE_EXIT_CODE_NONE
+              ? std::to_string(ShellExitCode(code))
+              : boxlite_exit_reason_name(boxlite_box_info_exit_reason(box));
   return text + ")";
 }
 

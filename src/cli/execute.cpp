@@ -13,11 +13,6 @@ namespace {
 // Whoever presses Ctrl-C this often wants out, whatever the command does with the signal.
 constexpr int kInterruptsToKill = 3;
 
-int ExitCodeOf(const boxlite_exec_result* result) {
-  int code = boxlite_exec_result_exit_code(result);
-  return code < 0 ? 128 - code : code;
-}
-
 int ExitCodeOf(boxlite_status status, const boxlite_error* err) {
   if (status != BOXLITE_STATUS_EXECUTION) return kExitFailure;
   return boxlite_error_os_errno(err) == ENOENT ? 127 : 126;
@@ -156,7 +151,7 @@ void ForegroundExecution::OnExit(void* self, boxlite_status status, const boxlit
   execution->finished_ = true;
   execution->LookAtEnd();
   if (status == BOXLITE_OK) {
-    execution->exit_code_ = ExitCodeOf(result);
+    execution->exit_code_ = ShellExitCode(boxlite_exec_result_exit_code(result));
     return;
   }
   execution->raw_terminal_.reset();

@@ -10,6 +10,11 @@ namespace boxlite::cli {
 // Our own failures exit with 125, as docker's do; 0 to 124 belong to the command in the box.
 constexpr int kExitFailure = 125;
 
+// As shells say it: 128 + n for a command that signal n ended.
+inline int ShellExitCode(int code) {
+  return code < 0 ? 128 - code : code;
+}
+
 // For a call whose failure changes nothing: the execution has ended meanwhile, and its exit tells.
 inline void Ignore(boxlite_status /*status*/) {}
 

@@ -65,7 +65,9 @@ Value Box(const boxlite_box_info* box) {
   Set(object, "isolation", IsolationName(boxlite_box_info_isolation(box)));
   Set(object, "exit_reason", boxlite_exit_reason_name(boxlite_box_info_exit_reason(box)));
   Set(object, "exit_detail", boxlite_box_info_exit_detail(box));
-  Set(object, "exit_code", int64_t{boxlite_box_info_exit_code(box)});
+  int exit_code = boxlite_box_info_exit_code(box);
+  object.Set("exit_code",
+             exit_code == BOXLITE_EXIT_CODE_NONE ? Value() : Value::OfInteger(exit_code));
   object.Set("labels", Labels(box));
   return object;
 }

@@ -2,9 +2,9 @@
 // its header layout.
 //
 //   0        4        8      9        10       12
-//   | length | stream | kind | channel | flags | payload (length bytes) |      all integers
-//   little-endian
+//   | length | stream | kind | channel | flags | payload (length bytes) |
 //
+// All integers are little-endian.
 // Thread rule: values only; a FrameParser belongs to one thread.
 #pragma once
 

@@ -248,6 +248,11 @@ enum class ExitReason : uint8_t {
   kLifeline = 9,  // the owner went away
 };
 
+// What a box may have. The host's memory may be less.
+constexpr uint32_t kMaxCpus = 64;  // what the guest's kernel is built for
+constexpr uint32_t kMinMemoryMib = 128;
+constexpr uint32_t kMaxMemoryMib = 256 * 1024;
+
 struct Launch {
   Op op = Op::kLaunch;
   std::string box_id;

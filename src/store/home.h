@@ -5,7 +5,7 @@
 //   images/                   an OCI image layout: oci-layout, index.json, blobs/sha256/<hex>
 //   images/jobs/<key>/        lock, sock and staging/ of one job of boxlite-image
 //   rootfs/<hex>.ext4         the root file system made from the image with that manifest digest
-//   boxes/<id>/               lock, exit, sock, log and disks of one box
+//   boxes/<id>/               start, lock, exit, sock, log and disks of one box
 //   templates/                blank disks, later saved machines
 //   config.json               the user's, read by boxlite-image
 //

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ enum class BoxState : uint8_t {
 const char* BoxStateName(BoxState state);
 // A machine exists, or somebody is about to make one: the box's lock is held.
 bool IsActive(BoxState state);
+
+// No main execution has ended. Neither an exit code nor minus a signal's number.
+constexpr int32_t kNoExitCode = std::numeric_limits<int32_t>::min();
 
 // One process of one boot of this host: a process id alone comes back for another process.
 struct ProcessIdentity {
@@ -67,7 +71,7 @@ struct BoxRecord {
   int64_t stopped_at_ms = 0;
   uint8_t exit_reason = 0;
   std::string exit_detail;
-  int32_t exit_code = -1;
+  int32_t exit_code = kNoExitCode;  // of the main execution; minus the signal's number
 };
 
 struct LayerRecord {

@@ -166,6 +166,16 @@ static void box_options_are_validated(void) {
   options.rootfs_path = NULL;
   options.working_dir = "relative";
   expect_refused(rt, &options, "working_dir");
+  options.working_dir = NULL;
+  options.engine = (boxlite_engine)258; /* 2 where it is cut to a byte */
+  expect_refused(rt, &options, "engine 258");
+  options.engine = (boxlite_engine)3;
+  expect_refused(rt, &options, "engine 3");
+  options.engine = BOXLITE_ENGINE_AUTO;
+  options.isolation = (boxlite_isolation)256;
+  expect_refused(rt, &options, "isolation 256");
+  options.isolation = (boxlite_isolation)-1;
+  expect_refused(rt, &options, "isolation");
   boxlite_runtime_destroy(rt);
 }
 
@@ -209,7 +219,7 @@ static void a_box_is_found_by_name_id_and_prefix(void) {
   EXPECT_EQ(boxlite_box_info_pid(info), 0);
   EXPECT(boxlite_box_info_created_at_ms(info) > 0);
   EXPECT_EQ(boxlite_box_info_started_at_ms(info), 0);
-  EXPECT_EQ(boxlite_box_info_exit_code(info), -1);
+  EXPECT_EQ(boxlite_box_info_exit_code(info), BOXLITE_EXIT_CODE_NONE);
   EXPECT(strcmp(boxlite_box_info_label(info, 0), "team=red") == 0);
   EXPECT(strcmp(boxlite_box_info_label(info, 1), "empty=") == 0);
   EXPECT(boxlite_box_info_label(info, 2) == NULL);

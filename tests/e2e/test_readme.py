@@ -3,11 +3,13 @@
 import os
 import re
 import sys
+import textwrap
 
 import pytest
 from conftest import SOURCE, run
 
 README = (SOURCE / "README.md").read_text()
+PYTHON_README = (SOURCE / "bindings/python/README.md").read_text()
 SAMPLES = re.findall(r"<!-- sample: (\S+) -->\n```\w+\n(.*?)```\n", README, re.DOTALL)
 SHELL = [text for name, text in SAMPLES if name == "shell"]
 FILES = {name: text for name, text in SAMPLES if name != "shell"}
@@ -43,6 +45,18 @@ def test_c_sample(home):
 
 def test_python_sample(home):
     assert run(SOURCE / "build/venv/bin/python", SOURCE / "examples/python/hello.py") == "Hello\n\n"
+
+
+PYTHON_SAMPLES = re.findall(r"^```python\n(.*?)```\n", PYTHON_README, re.DOTALL | re.MULTILINE)
+PYTHON_OUTPUT = ["0 42\n\n", "0\n1\n2\n0\n"]
+
+
+@pytest.mark.parametrize(("sample", "expected"), zip(PYTHON_SAMPLES, PYTHON_OUTPUT, strict=True))
+def test_samples_of_the_package(home, sample, expected):
+    if "asyncio.run(" not in sample:  # It stands for lines of a coroutine.
+        body = textwrap.indent(sample, "    ")
+        sample = f"import asyncio, boxlite\n\nasync def main():\n{body}\nasyncio.run(main())\n"
+    assert run(SOURCE / "build/venv/bin/python", "-c", sample) == expected
 
 
 def test_the_package_needs_no_other(home):

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from boxlite import _ffi, _marshal
-from boxlite._core import DATA, DONE, NO_PROGRESS, Call, Handle
+from boxlite._core import DATA, DONE, NO_PROGRESS, Call, Handle, wake
 from boxlite._execution import MAX_OUTPUT, Execution, _Feeder
 from boxlite._info import BoxInfo, box_info
 from boxlite._library import check, text
 from boxlite._options import Env, unsupported_call
 from boxlite._process import Process
-from boxlite.errors import InvalidArgumentError, NotFoundError
+from boxlite.errors import InvalidArgumentError, NotFoundError, ResourceExhaustedError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,14 +26,32 @@ Path: TypeAlias = "str | bytes | os.PathLike[str]"
 
 
 class _Read(Call):
-    """A call that brings bytes."""
+    """A call that brings the bytes of a file, whose size the box decides."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, path: Path, max_size: int) -> None:
         super().__init__(core)
         self.data = bytearray()
+        self._path = path
+        self._max_size = max_size
+        self._too_large = False
 
     def on_data(self, address: int, size: int) -> None:
-        self.data += ctypes.string_at(address, size)
+        with self._lock:
+            self._too_large = self._too_large or len(self.data) + size > self._max_size
+            if not self._too_large:
+                self.data += ctypes.string_at(address, size)
+                return
+            self.data.clear()
+            waiters = self._signal.take()
+        wake(waiters)
+
+    def tell(self) -> None:
+        """Ends the wait, and with it the operation, where too much came."""
+        if self._too_large:
+            raise ResourceExhaustedError(
+                f"file {os.fsdecode(self._path)} of the box is larger than max_size={self._max_size} bytes",
+                hint="Give a larger max_size, or copy a part of the file in the box first.",
+            )
 
 
 def flatten(command: Any, arguments: tuple[Any, ...]) -> list[bytes]:
@@ -194,9 +212,13 @@ class Box:
             DONE,
         )
 
-    async def read_file(self, path: Path) -> bytes:
-        """The bytes of a file in the box. NotFoundError; InvalidArgumentError for a directory."""
-        call = _Read(self._core)
+    async def read_file(self, path: Path, *, max_size: int = MAX_OUTPUT) -> bytes:
+        """The bytes of a file in the box, at most `max_size` (64 MiB unless told otherwise).
+
+        NotFoundError; InvalidArgumentError for a directory; ResourceExhaustedError for a larger file: programs in the
+        box decide how large a file is, and its bytes are kept in this process.
+        """
+        call = _Read(self._core, path, max_size)
         await call.run(
             self._core.lib.boxlite_box_read_file, self._handle.pointer, _marshal.raw("path", path), DATA, DONE
         )

@@ -120,7 +120,7 @@ class ExecStdin:
         self._process = process
 
     async def send_input(self, data: bytes | str) -> None:
-        """Writes, and waits until the process's pipe or terminal has taken it. Text goes as UTF-8.
+        """Writes, and waits until the box has taken it; up to 1 MiB may wait there for the process. Text goes as UTF-8.
 
         StoppedError where the execution has ended, InvalidStateError after `close`.
         """

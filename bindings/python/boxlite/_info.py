@@ -24,8 +24,8 @@ class AwaitableList(list[T]):
 
 @dataclasses.dataclass(frozen=True)
 class BoxState:
-    """The state of a box: `.status` ("created", "starting", "running", "paused", "stopping", "stopped"), `.running`,
-    and `.pid` of the process that is its machine, None where it does not run."""
+    """The state of a box: `.status` ("created", "starting", "running", "stopped"; a later version will also say
+    "paused" and "stopping"), `.running`, and `.pid` of the process that is its machine, None where it does not run."""
 
     status: str
     running: bool
@@ -62,7 +62,8 @@ class BoxInfo:
     """"none", "stopped", "main_exited", "reset", "panic", "out_of_memory", "killed", "engine", "boot", "lifeline"."""
     exit_detail: str
     exit_code: int | None
-    """Of the execution that the box lived for, where there was one and it ended."""
+    """Of the execution that the box lived for, minus the signal's number where one ended it; None where there was no
+    such execution, or it has not ended."""
     labels: dict[str, str]
     ports: tuple[Any, ...] = ()
 
@@ -159,7 +160,7 @@ def box_info(info: int | None) -> BoxInfo:
         jail=tuple(text(of("jail")).splitlines()),
         exit_reason=text(lib.boxlite_exit_reason_name(of("exit_reason"))),
         exit_detail=text(of("exit_detail")),
-        exit_code=exit_code if exit_code != -1 else None,
+        exit_code=exit_code if exit_code != _ffi.EXIT_CODE_NONE else None,
         labels=_labels(info),
     )
 

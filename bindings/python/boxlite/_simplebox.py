@@ -171,9 +171,9 @@ class SimpleBox:
         """As `Box.write_file`."""
         await self._made().write_file(path, data, mode)
 
-    async def read_file(self, path: Path) -> bytes:
+    async def read_file(self, path: Path, *, max_size: int = MAX_OUTPUT) -> bytes:
         """As `Box.read_file`."""
-        return await self._made().read_file(path)
+        return await self._made().read_file(path, max_size=max_size)
 
     def info(self) -> BoxInfo:
         """What the records say now; it can be awaited. NotFoundError where the box was removed."""

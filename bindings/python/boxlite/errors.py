@@ -1,4 +1,4 @@
-"""The errors of boxlite: one class for each status of the library, and four that Python adds.
+"""The errors of boxlite: one class for each status of the library, and three that Python adds.
 
 Every error is a `BoxliteError` with `.code` (a text that programs compare), `.status` (the library's
 number), `.message` (one sentence that names the object), `.hint` (what to do about it, or "") and
@@ -41,7 +41,13 @@ __all__ = [
 
 
 class BoxliteError(Exception):
-    """The base of every error of boxlite."""
+    """The base of every error of boxlite.
+
+    `.code` is Python's own name for the status, fixed by what programs compare already: "config_error",
+    "storage_error", "database_error", "image_pull_failed", "network_unavailable", "execution_failed",
+    "engine_unavailable" and "permission_denied" where the C library's boxlite_status_name says "config", "storage",
+    "database", "image", "network", "execution", "engine" and "permission"; the others are the same.
+    """
 
     code: str = "internal"
     status: int = 1

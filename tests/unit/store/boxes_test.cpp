@@ -49,7 +49,7 @@ TEST_F(BoxesTest, InsertBox_WithBytesOfAllKinds_ReadsBackTheSame) {
   EXPECT_EQ(read.reference, box.reference);
   EXPECT_EQ(read.created_at_ms, box.created_at_ms);
   EXPECT_EQ(read.state, BoxState::kCreated);
-  EXPECT_EQ(read.exit_code, -1);
+  EXPECT_EQ(read.exit_code, kNoExitCode);
 }
 
 TEST_F(BoxesTest, InsertBox_WithATakenName_AlreadyExists) {
