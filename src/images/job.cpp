@@ -98,7 +98,7 @@ void Job::OnAttached(Result<std::optional<Attachment>> attachment) {
   if (!attachment.value()) return TryLater();
   attachment_ = std::move(*attachment.value());
   started_ = attachment_.spawned.has_value();
-  met_ = false;
+  accepted_ = false;
   host_.log.Debug(spec_->what + (started_ ? ": started" : ": joined"));
   Result<void> talking = Talk(std::move(attachment_.socket));
   if (!talking.ok()) Finish(talking.TakeError().Context(spec_->what));
@@ -106,12 +106,15 @@ void Job::OnAttached(Result<std::optional<Attachment>> attachment) {
 
 Result<void> Job::Talk(UniqueFd socket) {
   helper::Connection::Events events;
-  events.hello = [this](const proto::Hello&) { met_ = true; };
   events.ended = [](const Error&) {};  // The call has heard of it.
   connection_ = BOXLITE_TRY(helper::Connection::Create(host_.loop, std::move(socket),
                                                        "boxlite-image", std::move(events)));
   call_ = BOXLITE_TRY(connection_->Open(spec_->request, 0, *this));
   return {};
+}
+
+void Job::OnAccept(ByteSpan) {
+  accepted_ = true;
 }
 
 void Job::OnEvent(ByteSpan record) {
@@ -123,8 +126,8 @@ void Job::OnClosed(Result<ByteSpan> how) {
   if (!how.ok() && how.error().code() == Code::kStopped) {
     call_.reset();
     connection_.reset();
-    // We joined a job that was just ending.
-    if (!started_ && !met_) return TryLater();
+    // We joined a job that was just ending, or its end was told before we could ask.
+    if (!started_ && !accepted_) return TryLater();
     return Finish(Error(
         Code::kImage,
         spec_->what + ": boxlite-image ended in the middle of it" + LastWords(attachment_.log),

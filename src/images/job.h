@@ -65,6 +65,7 @@ class Job : private helper::CallHandler {
   void TryLater();
   void OnAttached(Result<std::optional<Attachment>> attachment);
   Result<void> Talk(UniqueFd socket);
+  void OnAccept(ByteSpan record) override;
   void OnEvent(ByteSpan record) override;
   void OnClosed(Result<ByteSpan> how) override;
   void Finish(Result<JobResult> result);
@@ -74,8 +75,8 @@ class Job : private helper::CallHandler {
   EventHandler event_;
   Done done_;
   Attachment attachment_;
-  bool started_ = false;  // the program is ours, not somebody else's
-  bool met_ = false;      // it said HELLO
+  bool started_ = false;   // the program is ours, not somebody else's
+  bool accepted_ = false;  // our request is among those that it answers
   std::unique_ptr<helper::Connection> connection_;
   std::unique_ptr<helper::Call> call_;  // after connection_: it goes first
   uint64_t next_delay_ms_ = 1;

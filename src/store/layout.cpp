@@ -84,6 +84,18 @@ Result<uint64_t> StoredSize(const Home& home, const Blob& blob) {
   return *size;
 }
 
+// The size of a staged blob, which is on the disk now; nothing where there is none, perhaps because
+// another process that waited for the same job has placed it a moment ago.
+Result<std::optional<uint64_t>> SyncStaged(int staging_fd, const Blob& blob) {
+  std::optional<uint64_t> size = BOXLITE_TRY(PlainSize(staging_fd, blob));
+  if (!size) return size;
+  Result<UniqueFd> file = sys::OpenAt(staging_fd, blob.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file.ok() && file.error().code() == Code::kNotFound) return std::optional<uint64_t>();
+  if (!file.ok()) return file.TakeError();
+  BOXLITE_TRY(sys::Sync(file.value().get()));
+  return size;
+}
+
 }  // namespace
 
 Result<std::vector<Blob>> BlobsOf(const ImageRecord& image) {
@@ -103,14 +115,8 @@ Result<std::vector<Blob>> BlobsOf(const ImageRecord& image) {
 Result<uint64_t> SyncBlobs(const Home& home, int staging_fd, const std::vector<Blob>& blobs) {
   uint64_t manifest_size = 0;
   for (const Blob& blob : blobs) {
-    std::optional<uint64_t> size = BOXLITE_TRY(PlainSize(staging_fd, blob));
-    if (size) {
-      UniqueFd file =
-          BOXLITE_TRY(sys::OpenAt(staging_fd, blob.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-      BOXLITE_TRY(sys::Sync(file.get()));
-    } else {
-      size = BOXLITE_TRY(StoredSize(home, blob));
-    }
+    std::optional<uint64_t> size = BOXLITE_TRY(SyncStaged(staging_fd, blob));
+    if (!size) size = BOXLITE_TRY(StoredSize(home, blob));
     if (&blob == &blobs.front()) manifest_size = *size;
   }
   return manifest_size;

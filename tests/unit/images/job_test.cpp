@@ -65,11 +65,16 @@ class JobTest : public ImagesFixture {
                   peers_.push_back(std::move(peer));
                 }).TakeValue();
   }
-  static Bytes HelloAnd(proto::Kind kind, ByteSpan payload) {
+  static Bytes OnlyHello() {
     proto::Hello hello;
     hello.role = proto::Role::kImage;
     Bytes bytes;
     proto::AppendFrame(bytes, proto::Kind::kHello, 0, proto::Encode(hello));
+    return bytes;
+  }
+  static Bytes HelloAnd(proto::Kind kind, ByteSpan payload) {
+    Bytes bytes = OnlyHello();
+    proto::AppendFrame(bytes, proto::Kind::kAccept, 1, proto::Encode(proto::Accepted()));
     proto::AppendFrame(bytes, kind, 1, payload);
     return bytes;
   }
@@ -115,10 +120,11 @@ TEST_F(JobTest, Start_OfAProgramThatSaysWhatItDiesOf_HasThatInItsError) {
       << result->error().message();
 }
 
-TEST_F(JobTest, Join_OfAJobThatEndsBeforeItsHello_ComesBackUntilOneAnswers) {
+TEST_F(JobTest, Join_OfAJobThatEndsBeforeItAccepts_ComesBackUntilOneDoes) {
   HoldLock();
   Serve([](int number) {
-    return number < 3 ? Bytes() : HelloAnd(proto::Kind::kClose, proto::Encode(proto::Closed()));
+    if (number < 3) return number == 1 ? Bytes() : OnlyHello();
+    return HelloAnd(proto::Kind::kClose, proto::Encode(proto::Closed()));
   });
   std::optional<Result<JobResult>> result;
   Job job(
@@ -141,7 +147,7 @@ TEST_F(JobTest, Join_BeforeTheSocketHasItsName_ComesBackWhenItHas) {
   EXPECT_TRUE(Await(result).ok()) << result->error().message();
 }
 
-TEST_F(JobTest, Join_OfAJobThatDiesAfterItsHello_IsAnImageError) {
+TEST_F(JobTest, Join_OfAJobThatDiesAfterItAccepted_IsAnImageError) {
   HoldLock();
   proto::ProgressEvent event;
   Serve([&](int) { return HelloAnd(proto::Kind::kEvent, proto::Encode(event)); });

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "base/sys_files.h"
 #include "store/store.h"
@@ -101,6 +103,25 @@ TEST_F(ImagesTest, CommitImage_AgainWithNothingStaged_Works) {
   EXPECT_TRUE(store_->CommitImage(image, -1).ok());
   EXPECT_TRUE(store_->CommitImage(image, staging_.get()).ok());
   EXPECT_EQ(store_->ListImages().TakeValue().size(), 1u);
+}
+
+// As those do who waited for one job of boxlite-image: each places what the others have not.
+TEST_F(ImagesTest, CommitImage_OfOneStagingByTwoAtOnce_WorksForBoth) {
+  constexpr int kRounds = 200;
+  ImageRecord image = MakeImage("docker.io/library/a:1", 'a');
+  std::unique_ptr<Store> other = Open();
+  for (int round = 0; round < kRounds; ++round) {
+    StageAll(image);
+    Result<void> theirs;
+    std::thread thread([&] {
+      std::this_thread::sleep_for(std::chrono::microseconds(10 * round));  // at each of its steps
+      theirs = other->CommitImage(image, staging_.get());
+    });
+    Result<void> ours = store_->CommitImage(image, staging_.get());
+    thread.join();
+    ASSERT_TRUE(ours.ok()) << "in round " << round << ": " << Explain(ours);
+    ASSERT_TRUE(theirs.ok()) << "in round " << round << ": " << Explain(theirs);
+  }
 }
 
 TEST_F(ImagesTest, CommitImage_WithAMissingBlob_RecordsNothing) {
