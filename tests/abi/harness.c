@@ -158,6 +158,19 @@ void stop_box(boxlite_runtime* rt, boxlite_box* box) {
   EXPECT_EQ(stopped.status, BOXLITE_OK);
 }
 
+fixture begin(void) {
+  fixture f;
+  f.rt = open_runtime();
+  f.box = create_box(f.rt, BOXLITE_BOX_AUTO_REMOVE);
+  return f;
+}
+
+void end(fixture* f) {
+  stop_box(f->rt, f->box);
+  boxlite_box_destroy(f->box);
+  boxlite_runtime_destroy(f->rt);
+}
+
 boxlite_box_state state_of(const boxlite_box* box) {
   boxlite_box_info* info = NULL;
   boxlite_box_state state;
@@ -207,8 +220,8 @@ static void make_home(void) {
 }
 
 static const test_case* find_case(const char* name) {
-  const test_case* groups[] = {call_cases, contract_cases, execution_cases, lifecycle_cases,
-                               sharing_cases};
+  const test_case* groups[] = {call_cases, contract_cases,  execution_cases,
+                               file_cases, lifecycle_cases, sharing_cases};
   size_t i;
   for (i = 0; i < COUNT_OF(groups); ++i) {
     const test_case* c;

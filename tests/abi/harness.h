@@ -72,6 +72,7 @@ typedef struct test_case {
 extern const test_case call_cases[];
 extern const test_case contract_cases[];
 extern const test_case execution_cases[];
+extern const test_case file_cases[];
 extern const test_case lifecycle_cases[];
 extern const test_case sharing_cases[];
 
@@ -84,6 +85,13 @@ const char* test_rootfs(void);
 boxlite_runtime* open_runtime(void);
 /* A box from test_rootfs(), not started, with BOXLITE_BOX_* flags. */
 boxlite_box* create_box(boxlite_runtime* rt, uint32_t flags);
+/* Both, the box removed when it stops. */
+typedef struct fixture {
+  boxlite_runtime* rt;
+  boxlite_box* box;
+} fixture;
+fixture begin(void);
+void end(fixture* f);
 /* Drains until *finished is not 0; fails after a minute, so that a callback that never comes is not
  * a hang. */
 void drain_until(boxlite_runtime* rt, const int* finished);
