@@ -16,6 +16,9 @@ constexpr uint32_t kFileModeBits = 07777;
 Result<boxlite::box::BoxOptions> Read(const boxlite_box_options* given) {
   boxlite_box_options in = BOXLITE_TRY(api::ReadOptions(given, kDefaults));
   boxlite::box::BoxOptions options;
+  if (in.image != nullptr && *in.image == '\0')
+    return boxlite::Error(boxlite::Code::kInvalidArgument, "image is an empty text",
+                          "Name an image, or set image to NULL for the default.");
   options.image = api::Text(in.image);
   options.rootfs_path = api::Text(in.rootfs_path);
   options.name = api::Text(in.name);

@@ -52,6 +52,8 @@ Code CodeFromErrno(int os_errno) {
     case ECONNRESET:
     case ECONNREFUSED:
       return Code::kStopped;
+    case EIO:
+      return Code::kStorage;
     default:
       return Code::kInternal;
   }

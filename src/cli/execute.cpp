@@ -6,27 +6,33 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace boxlite::cli {
 namespace {
 
-// Whoever presses Ctrl-C this often wants out, whatever the command does with the signal.
+// Whoever presses Ctrl-C this often wants the command to end, whatever it does with the signal.
 constexpr int kInterruptsToKill = 3;
+// And who still does so when the box has had this long to answer wants out.
+constexpr std::chrono::seconds kTimeToAnswer{2};
 
-int ExitCodeOf(boxlite_status status, const boxlite_error* err) {
-  if (status != BOXLITE_STATUS_EXECUTION) return kExitFailure;
-  return boxlite_error_os_errno(err) == ENOENT ? 127 : 126;
+bool AsksForTheEnd(int number) {
+  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
 }
 
 }  // namespace
+
+int FailedStart(boxlite_status status, const boxlite_error* err) {
+  Fail(err);
+  if (status != BOXLITE_STATUS_EXECUTION) return kExitFailure;
+  return boxlite_error_os_errno(err) == ENOENT ? 127 : 126;
+}
 
 ForegroundExecution::ForegroundExecution(Session& session, boxlite_box* box,
                                          const ExecOptions& options)
     : session_(session), box_(box), options_(options) {}
 
 int ForegroundExecution::Run(const std::vector<std::string>& argv, uint32_t flags) {
-  if (options_.tty && options_.interactive && !InputIsTerminal())
-    return Fail("-t wants a terminal, and standard input is none; leave -t out");
   auto signals = session_.OnSignals([this](int number) { ForwardSignal(number); });
   if (!Start(argv, flags)) return kExitFailure;
   session_.RunUntil(over_);
@@ -82,10 +88,22 @@ void ForegroundExecution::ForwardSignal(int number) {
       Ignore(boxlite_execution_resize(execution_.get(), size.rows, size.columns, nullptr));
     return;
   }
-  if (number == SIGINT) ++interrupts_;
+  if (AsksForTheEnd(number)) {
+    last_interrupt_ = number;
+    ++interrupts_;
+    if (killed_at_ && Clock::now() - *killed_at_ >= kTimeToAnswer) Leave();
+  }
   bool kill = !started_ || interrupts_ >= kInterruptsToKill;
+  if (kill && !killed_at_) killed_at_ = Clock::now();
   Ignore(kill ? boxlite_execution_kill(execution_.get(), SIGKILL, nullptr)
               : boxlite_execution_signal(execution_.get(), number, nullptr));
+}
+
+// At once: the box sees that we are gone.
+void ForegroundExecution::Leave() {
+  raw_terminal_.reset();
+  Fail("the box does not answer; it may still run (boxlite ps)");
+  ::_exit(128 + last_interrupt_);
 }
 
 // Reads one piece and waits until the guest has taken it, so that a slow command slows its input
@@ -118,7 +136,8 @@ void ForegroundExecution::OnInputTaken(void* self, boxlite_status status,
 }
 
 void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
-  while (size > 0) {
+  bool& lost = fd == STDOUT_FILENO ? stdout_lost_ : stderr_lost_;
+  while (size > 0 && !lost) {
     ssize_t count = ::write(fd, data, size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) {
@@ -128,13 +147,23 @@ void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
       continue;
     }
     if (count < 0) {
-      // Whoever read our output has gone; the command loses its reader as it would in a pipe.
-      Ignore(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
-      return;
+      lost = true;
+      return LoseOutput(fd, errno);
     }
     data += count;
     size -= static_cast<size_t>(count);
   }
+}
+
+// Whoever read our output has gone: the command loses its reader as it would in a pipe. Or it
+// cannot be written: then nobody may take what there is for all of it.
+void ForegroundExecution::LoseOutput(int fd, int write_errno) {
+  Ignore(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
+  if (write_errno == EPIPE) return;
+  raw_terminal_.reset();
+  output_failed_ = true;
+  std::string message = fd == STDOUT_FILENO ? "standard output: " : "standard error: ";
+  Fail((message + std::strerror(write_errno)).c_str());
 }
 
 void ForegroundExecution::OnStdout(void* self, const uint8_t* data, size_t size) {
@@ -151,16 +180,16 @@ void ForegroundExecution::OnExit(void* self, boxlite_status status, const boxlit
   execution->finished_ = true;
   execution->LookAtEnd();
   if (status == BOXLITE_OK) {
-    execution->exit_code_ = ShellExitCode(boxlite_exec_result_exit_code(result));
+    if (!execution->output_failed_)
+      execution->exit_code_ = ShellExitCode(boxlite_exec_result_exit_code(result));
     return;
   }
   execution->raw_terminal_.reset();
   if (status == BOXLITE_STATUS_CANCELLED && execution->interrupts_ > 0) {
-    execution->exit_code_ = 128 + SIGINT;
+    execution->exit_code_ = 128 + execution->last_interrupt_;
     return;
   }
-  execution->exit_code_ = ExitCodeOf(status, err);
-  Fail(err);
+  execution->exit_code_ = FailedStart(status, err);
 }
 
 }  // namespace boxlite::cli

@@ -4,8 +4,9 @@
 
 #include <boxlite.h>
 
-#include <deque>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 #include "cli/terminal.h"
 
 namespace boxlite::cli {
+
+// Says why the command could not start, and returns the exit code for it.
+int FailedStart(boxlite_status status, const boxlite_error* err);
 
 class ForegroundExecution {
  public:
@@ -25,6 +29,8 @@ class ForegroundExecution {
   int Run(const std::vector<std::string>& argv, uint32_t flags);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   boxlite_exec_options BuildOptions(uint32_t flags);
   bool Start(const std::vector<std::string>& argv, uint32_t flags);
   void ForwardSignal(int number);
@@ -32,6 +38,8 @@ class ForegroundExecution {
   void CloseInput();
   void LookAtEnd() { over_ = finished_ && !input_waiting_; }
   void Write(int fd, const uint8_t* data, size_t size);
+  void LoseOutput(int fd, int write_errno);
+  [[noreturn]] void Leave();
 
   static void OnStart(void* self, int64_t guest_pid);
   static void OnStdout(void* self, const uint8_t* data, size_t size);
@@ -50,7 +58,11 @@ class ForegroundExecution {
   bool finished_ = false;       // on_exit has come
   bool input_waiting_ = false;  // for on_taken, which may come after on_exit
   bool over_ = false;           // nothing calls us back any more
+  bool stdout_lost_ = false, stderr_lost_ = false;
+  bool output_failed_ = false;  // and not because its reader went away
   int interrupts_ = 0;
+  int last_interrupt_ = 0;
+  std::optional<Clock::time_point> killed_at_;
   int exit_code_ = kExitFailure;
 };
 

@@ -1,5 +1,8 @@
 // The command `boxlite`. This file is its grammar; what each subcommand does is in commands.h and
 // the files behind it.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -66,9 +69,12 @@ void AddRun(CLI::App& app, Arguments& arguments, int& exit_code) {
           std::map<std::string, uint32_t>{{"m", 1}, {"mib", 1}, {"g", 1024}, {"gib", 1024}}));
   run->callback([&arguments, &exit_code, run] {
     std::vector<std::string> rest = run->remaining();
-    if (rest.empty() || rest.front().front() == '-')
-      throw CLI::ValidationError(rest.empty() ? "IMAGE is missing"
-                                              : "unknown option " + rest.front());
+    if (rest.empty() || rest.front().empty()) throw CLI::ValidationError("IMAGE is missing");
+    if (rest.front().front() == '-') throw CLI::ValidationError("unknown option " + rest.front());
+    for (const char* number : {"--cpus", "--memory"}) {
+      if (run->count(number) > 0 && run->get_option(number)->as<uint32_t>() == 0)
+        throw CLI::ValidationError(std::string(number) + " is 0");
+    }
     arguments.run.image = rest.front();
     arguments.run.command.assign(rest.begin() + 1, rest.end());
     exit_code = RunCommand(arguments.global, arguments.run);
@@ -83,7 +89,7 @@ void AddExec(CLI::App& app, Arguments& arguments, int& exit_code) {
   AddExecOptions(exec, arguments.exec, arguments.global);
   exec->callback([&arguments, &exit_code, exec] {
     std::vector<std::string> rest = exec->remaining();
-    if (!rest.empty() && rest.front().front() == '-')
+    if (!rest.empty() && rest.front()[0] == '-')
       throw CLI::ValidationError("unknown option " + rest.front());
     if (rest.size() < 2) throw CLI::ValidationError("BOX and COMMAND are missing");
     exit_code =
@@ -145,13 +151,36 @@ void AddMachineCommands(CLI::App& app, Arguments& arguments, int& exit_code) {
   });
 }
 
+// Numbers that are free would go to files of the library: what stands for them reads as an end and
+// cannot be written.
+void FillStandardStreams() {
+  while (true) {
+    int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return;
+  }
+}
+
+// CLI11 says only that a subcommand is required.
+int Complain(const CLI::App& app, const CLI::ParseError& error) {
+  std::vector<std::string> rest = app.remaining();
+  bool unknown = app.get_subcommands().empty() && !rest.empty() && rest.front()[0] != '-';
+  if (!unknown) return app.exit(error) == 0 ? 0 : kExitFailure;
+  std::string message = "unknown command " + rest.front() + "; boxlite --help lists them";
+  return Fail(message.c_str());
+}
+
 }  // namespace
 }  // namespace boxlite::cli
 
 // What CLI11 throws beyond ParseError is a mistake in the grammar above: ending at once shows it.
 int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   using namespace boxlite::cli;    // NOLINT(google-build-using-namespace)
+  FillStandardStreams();
   CLI::App app("Run untrusted code in micro-VMs", "boxlite");
+  app.set_version_flag("--version", std::string("boxlite ") + boxlite_version_string());
   Arguments arguments;
   int exit_code = kExitFailure;
   AddGlobalOptions(app, arguments.global);
@@ -166,8 +195,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // CLI11's own way to say it: help is 0, everything else a mistake of the caller's.
-    return app.exit(error) == 0 ? 0 : kExitFailure;
+    return Complain(app, error);
   }
   return exit_code;
 }

@@ -104,7 +104,7 @@ struct DetachedStart {
     if (std::exchange(start->finished, true)) return;
     if (status == BOXLITE_OK) return;
     bool cancelled = status == BOXLITE_STATUS_CANCELLED && start->interrupted != 0;
-    start->exit_code = cancelled ? 128 + start->interrupted : Fail(err);
+    start->exit_code = cancelled ? 128 + start->interrupted : FailedStart(status, err);
   }
 };
 
@@ -136,9 +136,17 @@ int StartDetached(Session& session, DetachedStart& start, boxlite_box* box,
   return start.exit_code;
 }
 
+// Before anything is made.
+bool HasTerminal(const ExecOptions& options) {
+  if (!options.tty || !options.interactive || options.detach || InputIsTerminal()) return true;
+  Fail("-t wants a terminal, and standard input is none; leave -t out");
+  return false;
+}
+
 }  // namespace
 
 int RunCommand(const GlobalOptions& global, const RunOptions& options) {
+  if (!HasTerminal(options.exec)) return kExitFailure;
   DetachedStart start;
   std::unique_ptr<Session> session = Session::Open(global);
   BoxHandle box;
@@ -167,6 +175,7 @@ int RunCommand(const GlobalOptions& global, const RunOptions& options) {
 
 int ExecCommand(const GlobalOptions& global, const ExecOptions& options,
                 const std::string& box_name, const std::vector<std::string>& command) {
+  if (!HasTerminal(options)) return kExitFailure;
   DetachedStart start;
   std::unique_ptr<Session> session = Session::Open(global);
   if (!session) return kExitFailure;
@@ -177,7 +186,7 @@ int ExecCommand(const GlobalOptions& global, const ExecOptions& options,
   BoxInfoHandle info;
   if (boxlite_box_get_info(Out(info), box.get(), Out(err)) != BOXLITE_OK) return Fail(err.get());
   if (boxlite_box_info_state(info.get()) != BOXLITE_BOX_STATE_RUNNING) {
-    std::string message = "box " + box_name + " does not run";
+    std::string message = "box " + box_name + " does not run; boxlite run makes and starts one";
     return Fail(message.c_str());
   }
   if (options.detach) return StartDetached(*session, start, box.get(), command, options, 0);

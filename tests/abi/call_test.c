@@ -167,6 +167,9 @@ static void box_options_are_validated(void) {
   options.working_dir = "relative";
   expect_refused(rt, &options, "working_dir");
   options.working_dir = NULL;
+  options.image = "";
+  expect_refused(rt, &options, "image is an empty text");
+  options.image = NULL;
   options.engine = (boxlite_engine)258; /* 2 where it is cut to a byte */
   expect_refused(rt, &options, "engine 258");
   options.engine = (boxlite_engine)3;

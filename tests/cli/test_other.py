@@ -31,6 +31,7 @@ def test_pull_of_a_malformed_reference_names_it(boxlite):
 def test_version(boxlite):
     version = json.loads(boxlite("version", "--json").stdout)["version"]
     assert boxlite("version").stdout.strip().endswith(version)
+    assert boxlite("--version").stdout == boxlite("version").stdout
 
 
 def test_doctor_names_every_part(boxlite):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -41,10 +42,20 @@ def test_run_of_an_image_that_does_not_exist_is_125(boxlite, registry):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["run", "--no-such-option", IMAGE], ["run", "--memory", "lots", IMAGE], ["nonsense"], []],
+    [
+        ["run"],
+        ["run", ""],
+        ["run", "--no-such-option", IMAGE],
+        ["run", "--memory", "lots", IMAGE],
+        ["run", "--cpus", "0", IMAGE, "true"],
+        ["nonsense"],
+        [],
+    ],
 )
 def test_wrong_usage_is_125(boxlite, arguments):
-    assert boxlite(*arguments).returncode == 125
+    done = boxlite(*arguments)
+    assert done.returncode == 125
+    assert "nonsense" not in arguments or "unknown command nonsense" in done.stderr
 
 
 @pytest.mark.parametrize(("option", "value"), [("--memory", "1"), ("--cpus", "100000")])
@@ -118,6 +129,67 @@ def test_ctrl_c_after_the_command_has_ended_lets_the_box_be_removed(boxlite, com
         time.sleep(0.002)
     assert process.returncode in (3, 137)  # the third one kills, where it comes before the trap
     process.stdout.close()
+
+
+def child_of(pid):
+    (child,) = (int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return child
+
+
+def blocks(pid, number):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"SigBlk:\s*(\w+)", status)[1], 16) >> (number - 1) & 1 == 1
+
+
+def test_client_of_a_box_that_does_not_answer_can_be_ended(boxlite, command, home):
+    boxlite("run", "-d", "--name", "mute", IMAGE, "sleep", "1000")
+    qemu = child_of(json.loads(boxlite("ps", "--json").stdout)[0]["pid"])
+    os.kill(qemu, signal.SIGSTOP)
+    try:
+        process = subprocess.Popen(
+            [command, "--home", str(home), "exec", "mute", "true"], stderr=subprocess.PIPE, text=True
+        )
+        wait_until(lambda: blocks(process.pid, signal.SIGTERM), "the command takes signals itself")
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        assert "does not answer" in process.stderr.read()
+        process.stderr.close()
+        assert process.returncode == 143
+    finally:
+        os.kill(qemu, signal.SIGCONT)
+    assert boxlite("rm", "-f", "mute").returncode == 0
+
+
+@pytest.mark.parametrize("size", [3, 3_000_000])
+def test_output_that_cannot_be_written_is_a_failure(boxlite, command, home, size):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [command, "--home", str(home), "run", "--rm", IMAGE, "head", "-c", str(size), "/dev/zero"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 125
+    assert "standard output: No space left on device" in done.stderr
+
+
+def test_closed_streams_are_an_end_and_a_failure(boxlite, command, home):
+    def shell(streams, *arguments):
+        line = f"exec '{command}' --home '{home}' run --rm -i {IMAGE} \"$@\" {streams}"
+        return subprocess.run(["sh", "-c", line, "sh", *arguments], capture_output=True, text=True, timeout=120)
+
+    done = shell("<&-", "sh", "-c", "cat; echo end")
+    assert (done.stdout, done.returncode) == ("end\n", 0)
+    done = shell(">&-", "echo", "lost")
+    assert done.returncode == 125
+    assert "standard output: Bad file descriptor" in done.stderr
+
+
+def test_t_without_a_terminal_makes_no_box(boxlite):
+    boxlite("run", "-it", "--name", "none", IMAGE, "sh", input="")
+    assert boxlite("ps", "-a", "-q").stdout == ""
 
 
 def test_t_without_a_terminal_is_refused(boxlite):
