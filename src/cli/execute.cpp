@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace boxlite::cli {
 namespace {
@@ -163,7 +163,7 @@ void ForegroundExecution::LoseOutput(int fd, int write_errno) {
   raw_terminal_.reset();
   output_failed_ = true;
   std::string message = fd == STDOUT_FILENO ? "standard output: " : "standard error: ";
-  Fail((message + std::strerror(write_errno)).c_str());
+  Fail((message + std::generic_category().message(write_errno)).c_str());
 }
 
 void ForegroundExecution::OnStdout(void* self, const uint8_t* data, size_t size) {
