@@ -17,6 +17,10 @@ constexpr uint64_t kLastWordsMs = 1000;
 constexpr uint64_t kBuryAgainMs = 20;
 constexpr int64_t kBuryLimitMs = 10'000;
 
+Error VmEnded() {
+  return Error(Code::kStopped, "boxlite-vm has ended");
+}
+
 }  // namespace
 
 void LiveBox::Stop(uint32_t timeout_ms, Ready stopped) {
@@ -58,7 +62,9 @@ void LiveBox::OnConnectionEnded(const Error& why) {
 
 void LiveBox::OnProcessEnded() {
   process_.reset();
-  if (state_ != State::kEnding) BeginEnd(Error(Code::kStopped, "boxlite-vm has ended"));
+  // Why a launch failed it may have said just before; the connection's end comes after that.
+  bool may_say_why = state_ == State::kLaunching && connection_;
+  if (state_ != State::kEnding && !may_say_why) BeginEnd(VmEnded());
   if (!connection_) return Bury();
   end_timer_.Start(kLastWordsMs);
 }
@@ -77,6 +83,7 @@ void LiveBox::BeginEnd(Error why) {
 }
 
 void LiveBox::OnEndTimer() {
+  if (state_ == State::kLaunching && !process_) BeginEnd(VmEnded());
   if (state_ == State::kAttaching || state_ == State::kLaunching) {
     Error late(Code::kTimeout, "boxlite-vm of box " + id_ + " does not answer");
     if (state_ == State::kAttaching) return FailStart(late);

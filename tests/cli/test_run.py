@@ -251,7 +251,7 @@ def test_interactive_shell_has_job_control_and_window_size(boxlite, command, hom
     time.sleep(0.5)
     terminal.send(b"\x1a")
     terminal.expect(rb"Stopped")
-    terminal.send(b"kill -9 %1; wait %1; echo still-$((40+2))\r")
+    terminal.send(b"kill -9 %1; fg %1; echo still-$((40+2))\r")
     terminal.expect(rb"still-42")
     terminal.send(b"exit 5\r")
     assert terminal.wait() == 5
