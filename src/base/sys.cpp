@@ -1,6 +1,7 @@
 #include "base/sys.h"
 
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ Code CodeFromErrno(int os_errno) {
       return Code::kPermission;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -136,6 +138,14 @@ Result<std::string> ReadFileAt(int dir_fd, const std::string& path, size_t limit
   return text;
 }
 
+Result<UniqueFd> MemoryFile(const std::string& name, ByteSpan data) {
+  UniqueFd file(::memfd_create(name.c_str(), MFD_CLOEXEC));
+  if (!file) return ErrnoError("create a file in memory");
+  // The position stays at the beginning.
+  BOXLITE_TRY(WriteAllAt(file.get(), data, 0));
+  return file;
+}
+
 Result<std::pair<UniqueFd, UniqueFd>> Pipe(int flags) {
   int ends[2];
   if (::pipe2(ends, flags | O_CLOEXEC) < 0) return ErrnoError("create a pipe");
@@ -210,6 +220,33 @@ Result<bool> LockExclusive(int fd, LockWait wait) {
   if (Retry([&] { return ::flock(fd, operation); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   return ErrnoError("lock a file");
+}
+
+namespace {
+
+struct flock ByteLock(int type, uint64_t offset) {
+  struct flock lock {};
+  lock.l_type = static_cast<short>(type);
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(offset);
+  lock.l_len = 1;
+  return lock;
+}
+
+}  // namespace
+
+Result<bool> LockByte(int fd, uint64_t offset, LockKind kind, LockWait wait) {
+  struct flock lock = ByteLock(kind == LockKind::kShared ? F_RDLCK : F_WRLCK, offset);
+  int command = wait == LockWait::kYes ? F_OFD_SETLKW : F_OFD_SETLK;
+  if (Retry([&] { return ::fcntl(fd, command, &lock); }) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  return ErrnoError("lock a part of a file");
+}
+
+Result<void> UnlockByte(int fd, uint64_t offset) {
+  struct flock lock = ByteLock(F_UNLCK, offset);
+  if (::fcntl(fd, F_OFD_SETLK, &lock) < 0) return ErrnoError("unlock a part of a file");
+  return {};
 }
 
 Result<void> FillRandom(void* data, size_t size) {

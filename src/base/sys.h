@@ -38,6 +38,9 @@ Result<void> WriteAllAt(int fd, ByteSpan data, uint64_t offset);
 Result<std::string> ReadFile(int fd, size_t limit);
 Result<std::string> ReadFileAt(int dir_fd, const std::string& path, size_t limit);
 
+// A file without a name or a disk, with these bytes; read from its beginning. `name` is for /proc.
+Result<UniqueFd> MemoryFile(const std::string& name, ByteSpan data);
+
 // First is the read end.
 Result<std::pair<UniqueFd, UniqueFd>> Pipe(int flags = 0);
 Result<std::pair<UniqueFd, UniqueFd>> SocketPair(int type = SOCK_STREAM);
@@ -60,6 +63,12 @@ Result<void> PunchHole(int fd, uint64_t offset, uint64_t size);
 // false.
 enum class LockWait { kNo, kYes };
 Result<bool> LockExclusive(int fd, LockWait wait);
+
+// A lock on one byte of a file, which need not be there; it belongs to the open file description
+// and ends with it. False where it is held otherwise and `wait` is kNo.
+enum class LockKind { kShared, kExclusive };
+Result<bool> LockByte(int fd, uint64_t offset, LockKind kind, LockWait wait);
+Result<void> UnlockByte(int fd, uint64_t offset);
 
 // `size` bytes of the kernel's random generator, never blocking after early boot.
 Result<void> FillRandom(void* data, size_t size);

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@ namespace boxlite::sys {
 namespace {
 
 constexpr size_t kCopyBuffer = 1024 * 1024;
+constexpr int kMostTries = 100;
 
 Result<void> CopyThroughMemory(int from, int to, off_t at, off_t end) {
   Bytes buffer(kCopyBuffer);
@@ -75,6 +78,22 @@ Result<void> LinkFd(int fd, int to_dir, const std::string& to) {
   if (::linkat(AT_FDCWD, from.c_str(), to_dir, to.c_str(), AT_SYMLINK_FOLLOW) < 0)
     return ErrnoError("link " + to);
   return {};
+}
+
+Result<UniqueFd> OpenBeneath(int dir_fd, const std::string& path, int flags, Beneath links) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = links == Beneath::kNoLinks ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+                                           : RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  for (int tries = 0;; ++tries) {
+    long fd = ::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    // EAGAIN: something was renamed on the way, so that the kernel could not be sure.
+    if (errno == EINTR || (errno == EAGAIN && tries < kMostTries)) continue;
+    if (errno == EXDEV || errno == ELOOP)
+      return Error(Code::kPermission, path + " leads through a symbolic link").WithErrno(errno);
+    return ErrnoError("open " + path);
+  }
 }
 
 Result<void> CheckWritable(int dir_fd) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace boxlite::sys {
 
@@ -19,6 +20,12 @@ Result<std::string> RealPath(const std::string& path);
 // Gives the open file `fd` a name; kAlreadyExists where it is taken. Works for O_TMPFILE, and for a
 // file whose other name has moved; not for one that has lost its last name.
 Result<void> LinkFd(int fd, int to_dir, const std::string& to);
+
+// Opens `path`, which is relative, and nothing outside the directory, also not while others rename
+// things in it (openat2). kNoLinks: no part of it may be a symbolic link; kLinks: they are followed
+// as if the directory were "/".
+enum class Beneath { kNoLinks, kLinks };
+Result<UniqueFd> OpenBeneath(int dir_fd, const std::string& path, int flags, Beneath links);
 
 // Whether this process may write and search the directory; kPermission where not.
 Result<void> CheckWritable(int dir_fd);

@@ -1,5 +1,6 @@
 #include "helper/spawn.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/clone.h"
 #include "base/sys.h"
 
 namespace boxlite::helper {
@@ -37,7 +39,8 @@ struct Job {
 };
 
 // From here to the end of ProgramMain and MiddleMain: only raw system calls. These functions run
-// while another thread of the user's process may hold any lock, and they share its memory.
+// while another thread of the user's process may hold any lock, and they share its memory, and with
+// it what a sanitizer or a preloaded library notes about descriptors and signals.
 
 bool Failed(Job* job, const char* step) {
   job->failed_errno = errno;
@@ -49,7 +52,7 @@ bool CloseRange(unsigned first, unsigned last) {
   if (first > last || ::syscall(SYS_close_range, first, last, 0) == 0) return true;
   if (errno != ENOSYS && errno != EPERM) return false;  // Some sandboxes refuse what they are too
   rlimit limit{};                                       // old to know.
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  if (::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit) != 0) return false;
   auto end = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
   for (unsigned fd = first; fd <= last && fd < end; ++fd) ::syscall(SYS_close, fd);
   return true;
@@ -57,15 +60,15 @@ bool CloseRange(unsigned first, unsigned last) {
 
 bool ArrangeDescriptors(Job* job) {
   for (size_t i = 0; i < job->mapping_count; ++i) {
-    int moved = ::fcntl(job->mappings[i].from, F_DUPFD_CLOEXEC, kScratchDescriptor);
+    long moved = ::syscall(SYS_fcntl, job->mappings[i].from, F_DUPFD_CLOEXEC, kScratchDescriptor);
     if (moved < 0) return Failed(job, "duplicate a descriptor");
-    job->mappings[i].from = moved;
+    job->mappings[i].from = static_cast<int>(moved);
   }
   unsigned next = 0;
   for (size_t i = 0; i < job->mapping_count; ++i) {
     auto to = static_cast<unsigned>(job->mappings[i].to);
     if (to > next && !CloseRange(next, to - 1)) return Failed(job, "close descriptors");
-    if (::dup2(job->mappings[i].from, job->mappings[i].to) < 0)
+    if (::syscall(SYS_dup3, job->mappings[i].from, job->mappings[i].to, 0) < 0)
       return Failed(job, "place a descriptor");
     next = to + 1;
   }
@@ -73,10 +76,18 @@ bool ArrangeDescriptors(Job* job) {
   return true;
 }
 
+// As the kernel has it (uapi asm/signal.h).
+struct KernelSigaction {
+  void* handler = nullptr;  // SIG_DFL
+  unsigned long flags = 0;
+  void* restorer = nullptr;
+  uint64_t mask = 0;
+};
+
 void ResetSignals() {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;  // NOLINT(cppcoreguidelines-pro-type-union-access)
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
+  KernelSigaction standard;
+  for (int number = 1; number < NSIG; ++number)
+    ::syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
   uint64_t none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
 }
@@ -89,7 +100,7 @@ int ProgramMain(void* argument) {
   if (job->failed_errno == 0 && ArrangeDescriptors(job)) {
     ResetSignals();
     char* const environment[] = {nullptr};
-    ::execve(job->program, job->argv, environment);
+    ::syscall(SYS_execve, job->program, job->argv, environment);
     Failed(job, "execute");
   }
   ::syscall(SYS_exit_group, 127);
@@ -100,8 +111,8 @@ int MiddleMain(void* argument) {
   auto* job = static_cast<Job*>(argument);
   // No CLONE_FILES: the program's table is a copy of its own. The pidfd lands in ours, which is the
   // caller's.
-  int pid = ::clone(ProgramMain, job->program_stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-                    job, &job->pidfd);
+  int pid =
+      sys::CloneSharing(ProgramMain, job->program_stack, CLONE_PIDFD | SIGCHLD, job, &job->pidfd);
   if (pid < 0) {
     Failed(job, "clone");
   } else {
@@ -139,7 +150,7 @@ Result<void> RunClones(Job& job) {
   job.program_stack = top(kStackSize);
   SignalsBlocked blocked;
   // CLONE_FILES, so that the pidfd which the middle process makes is ours.
-  int middle = ::clone(MiddleMain, top(2 * kStackSize), CLONE_VM | CLONE_VFORK | CLONE_FILES, &job);
+  int middle = sys::CloneSharing(MiddleMain, top(2 * kStackSize), CLONE_FILES, &job);
   if (middle < 0) return sys::ErrnoError("clone a process");
   // ECHILD: the user waits with __WALL on another thread and was first.
   while (::waitpid(middle, nullptr, __WALL) < 0 && errno == EINTR) {

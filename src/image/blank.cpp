@@ -7,6 +7,7 @@
 #include "image/data_writer.h"
 #include "image/ext4_filesystem.h"
 #include "image/limits.h"
+#include "image/write_failed.h"
 
 namespace boxlite::image {
 namespace {
@@ -59,8 +60,10 @@ Result<void> MakeBlank(int output, uint64_t size, proto::Journal journal) {
     return Error(Code::kInvalidArgument, "a disk of " + std::to_string(size) + " bytes",
                  "choose a size from " + std::to_string(kMinSize / kMib) + " MiB to " +
                      std::to_string(kMaxSize / kGib / 1024) + " TiB");
-  BOXLITE_TRY(sys::Truncate(output, 0));
-  BOXLITE_TRY(sys::Truncate(output, size / kBlockSize * kBlockSize));
+  for (uint64_t length : {uint64_t{0}, size / kBlockSize * kBlockSize}) {
+    Result<void> sized = sys::Truncate(output, length);
+    if (!sized.ok()) return WriteFailed(sized.TakeError(), "the disk");
+  }
   Ext4FileSystem owner = BOXLITE_TRY(Ext4FileSystem::Create(output, Parameters(size)));
   ext2_filsys fs = owner.get();
   BOXLITE_TRY(Identify(fs));

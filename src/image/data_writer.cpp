@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "image/write_failed.h"
 
 namespace boxlite::image {
 namespace {
@@ -18,9 +19,7 @@ bool IsZero(const uint8_t* block) {
   return block[0] == 0 && std::memcmp(block, block + 1, kBlockSize - 1) == 0;
 }
 
-Error WriteFailed(Error error) {
-  return std::move(error).WithCode(Code::kStorage).Context("the image file");
-}
+constexpr std::string_view kImageFile = "the image file";
 
 }  // namespace
 
@@ -127,7 +126,7 @@ Result<uint64_t> DataWriter::Reserve(uint64_t count) {
 Result<void> DataWriter::Flush() {
   if (buffer_.empty()) return {};
   Result<void> written = sys::WriteAllAt(fd_, buffer_, buffer_block_ * kBlockSize);
-  if (!written.ok()) return WriteFailed(written.TakeError());
+  if (!written.ok()) return WriteFailed(written.TakeError(), kImageFile);
   buffer_.clear();
   buffer_block_ = next_block_;
   return {};
@@ -143,11 +142,11 @@ Result<void> DataWriter::Punch(const Extent& extent) {
   Result<void> punched =
       sys::PunchHole(fd_, extent.physical * kBlockSize, extent.count * kBlockSize);
   if (punched.ok()) return {};
-  if (punched.error().os_errno() != EOPNOTSUPP) return WriteFailed(punched.TakeError());
+  if (punched.error().os_errno() != EOPNOTSUPP) return WriteFailed(punched.TakeError(), kImageFile);
   // The file system cannot; zeros keep the bytes a function of the layers alone.
   for (uint64_t i = 0; i < extent.count; ++i) {
     Result<void> written = sys::WriteAllAt(fd_, kZeroBlock, (extent.physical + i) * kBlockSize);
-    if (!written.ok()) return WriteFailed(written.TakeError());
+    if (!written.ok()) return WriteFailed(written.TakeError(), kImageFile);
   }
   return {};
 }

@@ -1,10 +1,12 @@
 #include "image/ext4_filesystem.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/sys.h"
 #include "image/data_writer.h"
+#include "image/write_failed.h"
 
 namespace boxlite::image {
 namespace {
@@ -18,8 +20,13 @@ constexpr uint16_t kInodeSize = 256;
 
 Result<void> CheckExt2(errcode_t code, const char* what) {
   if (code == 0) return {};
-  std::string message = "the image file: " + std::string(what) + ": " + error_message(code);
-  return Error(Code::kStorage, std::move(message));
+  // The library passes errno on, and tells of a disk that is just full by a short write.
+  int os_errno = code == EXT2_ET_SHORT_WRITE ? ENOSPC : static_cast<int>(code);
+  if (os_errno >= EXT2_ET_BASE)
+    return Error(Code::kStorage, std::string(what) + ": " + error_message(code))
+        .Context("the image file");
+  return WriteFailed(Error::FromErrno(sys::CodeFromErrno(os_errno), what, os_errno),
+                     "the image file");
 }
 
 Result<Ext4FileSystem> Ext4FileSystem::Create(int fd, ext2_super_block parameters) {

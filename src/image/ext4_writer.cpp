@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "image/ext4_bodies.h"
 #include "image/ext4_filesystem.h"
+#include "image/write_failed.h"
 
 namespace boxlite::image {
 namespace {
@@ -229,7 +230,8 @@ Result<void> WriteExt4(int fd, const Tree& tree, DataWriter& data,
   BOXLITE_TRY(data.Flush());
   uint64_t bitmaps = data.next_block();
   Geometry plan = Plan(bitmaps, EXT2_GOOD_OLD_FIRST_INO + bodies.order.size());
-  BOXLITE_TRY(sys::Truncate(fd, plan.blocks * kBlockSize));
+  Result<void> sized = sys::Truncate(fd, plan.blocks * kBlockSize);
+  if (!sized.ok()) return WriteFailed(sized.TakeError(), "the image file");
   Ext4FileSystem fs = BOXLITE_TRY(Ext4FileSystem::Create(fd, Parameters(plan)));
   Identify(seed, fs.get());
   Writer writer(tree, bodies, fs.get());

@@ -19,4 +19,10 @@ std::array<uint8_t, oci::kSha256Size> Sha256::Finish() {
   return hash;
 }
 
+oci::Digest DigestOf(std::string_view text) {
+  Sha256 hash;
+  hash.Add(AsBytes(text));
+  return hash.FinishDigest();
+}
+
 }  // namespace boxlite::image

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "oci/digest.h"
@@ -25,5 +26,7 @@ class Sha256 {
   };
   std::unique_ptr<EVP_MD_CTX, Free> context_;
 };
+
+oci::Digest DigestOf(std::string_view text);
 
 }  // namespace boxlite::image

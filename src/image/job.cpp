@@ -6,12 +6,17 @@
 #include <string>
 #include <utility>
 
+#include "base/disk_full.h"
+#include "base/sys.h"
 #include "image/blank.h"
 #include "image/convert.h"
 #include "image/fetch.h"
 #include "image/import.h"
+#include "image/load.h"
+#include "image/save.h"
 #include "image/staging.h"
 #include "proto/descriptors.h"
+#include "proto/frame.h"
 
 namespace boxlite::image {
 namespace {
@@ -28,24 +33,42 @@ Result<JobRequest> Decoded(ByteSpan record) {
 
 class Runner {
  public:
-  Runner(const Descriptors& descriptors, Progress& progress)
-      : fds_(descriptors), progress_(progress) {}
+  Runner(const Descriptors& descriptors, const JobInputs& inputs, Progress& progress)
+      : fds_(descriptors), inputs_(inputs), progress_(progress) {}
 
   Result<Bytes> operator()(const proto::Fetch& request) {
     BOXLITE_TRY(Need(fds_.staging, "a staging directory"));
     Staging staging = BOXLITE_TRY(Staging::Open(fds_.staging, fds_.blobs));
-    return Staged(staging, BOXLITE_TRY(FetchImage(request, fds_.config, staging, progress_)));
+    return Staged(staging, BOXLITE_TRY(FetchImage(request, inputs_.fetch, staging, progress_)));
   }
   Result<Bytes> operator()(const proto::Import& request) {
     BOXLITE_TRY(Need(fds_.staging, "a staging directory"));
-    BOXLITE_TRY(Need(fds_.layout, "an image layout"));
+    BOXLITE_TRY(Need(fds_.source, "an image layout"));
     Staging staging = BOXLITE_TRY(Staging::Open(fds_.staging, fds_.blobs));
-    return Staged(staging, BOXLITE_TRY(ImportImage(request, fds_.layout, staging, progress_)));
+    BOXLITE_TRY(staging.KeepPieces({}));
+    struct stat source = BOXLITE_TRY(sys::Stat(fds_.source));
+    if (S_ISDIR(source.st_mode))
+      return Staged(staging, BOXLITE_TRY(ImportImage(request, fds_.source, staging, progress_)));
+    ArchiveSource archive{fds_.source, inputs_.limits};
+    return Staged(staging, BOXLITE_TRY(ImportFile(request, archive, staging, progress_)));
+  }
+  Result<Bytes> operator()(const proto::Load& request) {
+    BOXLITE_TRY(Need(fds_.staging, "a staging directory"));
+    BOXLITE_TRY(Need(fds_.source, "an archive"));
+    Staging staging = BOXLITE_TRY(Staging::Open(fds_.staging, fds_.blobs));
+    BOXLITE_TRY(staging.KeepPieces({}));
+    ArchiveSource archive{fds_.source, inputs_.limits};
+    return proto::Encode(BOXLITE_TRY(LoadImages(request, archive, staging, progress_)));
+  }
+  Result<Bytes> operator()(const proto::Save& request) {
+    BOXLITE_TRY(Need(fds_.output, "an output file"));
+    BOXLITE_TRY(Need(fds_.blobs, "the store's blobs"));
+    BOXLITE_TRY(SaveImages(request, BlobSet({fds_.blobs}), fds_.output, progress_));
+    return proto::Encode(proto::Closed());
   }
   Result<Bytes> operator()(const proto::Convert& request) {
     BOXLITE_TRY(Need(fds_.output, "an output file"));
-    BOXLITE_TRY(Need(fds_.blobs, "the store's blobs"));
-    BOXLITE_TRY(Convert(request.layers, BlobSet({fds_.blobs}), fds_.output, progress_));
+    BOXLITE_TRY(Convert(request.layers, inputs_.layers, fds_.output, progress_, inputs_.limits));
     return proto::Encode(proto::Closed());
   }
   Result<Bytes> operator()(const proto::Blank& request) {
@@ -62,6 +85,7 @@ class Runner {
   }
 
   const Descriptors& fds_;
+  const JobInputs& inputs_;
   Progress& progress_;
 };
 
@@ -69,14 +93,15 @@ class Runner {
 
 Descriptors Descriptors::Inherited() {
   Descriptors fds;
-  for (auto [fd, number] : {std::pair{&fds.control, proto::kImageControl},
-                            {&fds.listening, proto::kImageListener},
-                            {&fds.lock, proto::kImageLock},
+  for (auto [fd, number] : {std::pair<int*, int>{&fds.control, proto::kControl},
+                            {&fds.listening, proto::kListener},
+                            {&fds.lock, proto::kLock},
                             {&fds.staging, proto::kImageStaging},
                             {&fds.blobs, proto::kImageBlobs},
                             {&fds.output, proto::kImageOut},
-                            {&fds.layout, proto::kImageSource},
-                            {&fds.config, proto::kImageConfig}}) {
+                            {&fds.source, proto::kImageSource},
+                            {&fds.config, proto::kImageConfig},
+                            {&fds.environment, proto::kImageEnvironment}}) {
     if (::fcntl(number, F_GETFD) >= 0) *fd = number;
   }
   return fds;
@@ -89,6 +114,10 @@ Result<JobRequest> DecodeJob(ByteSpan record) {
       return Decoded<proto::Fetch>(record);
     case proto::Op::kImport:
       return Decoded<proto::Import>(record);
+    case proto::Op::kLoad:
+      return Decoded<proto::Load>(record);
+    case proto::Op::kSave:
+      return Decoded<proto::Save>(record);
     case proto::Op::kConvert:
       return Decoded<proto::Convert>(record);
     case proto::Op::kBlank:
@@ -99,9 +128,17 @@ Result<JobRequest> DecodeJob(ByteSpan record) {
   }
 }
 
-Bytes RunJob(const JobRequest& request, const Descriptors& descriptors, Progress& progress) {
-  Result<Bytes> record = std::visit(Runner(descriptors, progress), request);
-  if (!record.ok()) return proto::Encode(proto::Closed{proto::ToRecord(record.error())});
+Bytes RunJob(const JobRequest& request, const Descriptors& descriptors, const JobInputs& inputs,
+             Progress& progress) {
+  Result<Bytes> record = std::visit(Runner(descriptors, inputs, progress), request);
+  if (record.ok() && record.value().size() > proto::kMaxRecordPayload)
+    record = Error(Code::kImage, "the image's configuration is too large");
+  if (!record.ok()) {
+    bool archive = std::holds_alternative<proto::Save>(request);
+    Error error = archive ? WithRoomHint(record.TakeError(), "make room where the archive goes")
+                          : WithHomeRoomHint(record.TakeError());
+    return proto::Encode(proto::Closed{proto::ToRecord(error)});
+  }
   progress.Update([](proto::ProgressEvent& state) {
     state.phase = proto::Phase::kDone;
     state.layers_done = state.layers_total;

@@ -6,9 +6,13 @@
 #pragma once
 
 #include <variant>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
+#include "image/fetch_settings.h"
+#include "image/limits.h"
 #include "image/progress.h"
 #include "proto/messages.h"
 
@@ -22,19 +26,29 @@ struct Descriptors {
   int staging = -1;
   int blobs = -1;
   int output = -1;
-  int layout = -1;
+  int source = -1;
   int config = -1;
+  int environment = -1;
 
   // Those that are open when the process starts.
   static Descriptors Inherited();
 };
 
-using JobRequest = std::variant<proto::Fetch, proto::Import, proto::Convert, proto::Blank>;
+using JobRequest = std::variant<proto::Fetch, proto::Import, proto::Load, proto::Save,
+                                proto::Convert, proto::Blank>;
 
 // The request in the record of an OPEN. unsupported for an operation that is not ours.
 Result<JobRequest> DecodeJob(ByteSpan record);
 
+// What a job needs that has to be read or opened while this process still may.
+struct JobInputs {
+  FetchSettings fetch;           // FETCH
+  std::vector<UniqueFd> layers;  // CONVERT
+  Limits limits;                 // CONVERT, IMPORT, LOAD
+};
+
 // Runs it to its end; the record of the CLOSE that answers it.
-Bytes RunJob(const JobRequest& request, const Descriptors& descriptors, Progress& progress);
+Bytes RunJob(const JobRequest& request, const Descriptors& descriptors, const JobInputs& inputs,
+             Progress& progress);
 
 }  // namespace boxlite::image

@@ -6,9 +6,13 @@
 #include <iterator>
 #include <vector>
 
+#include "base/sys.h"
+#include "image/convert_lock_in.h"
+#include "image/fetch_lock_in.h"
 #include "image/limits.h"
 #include "jail/filter.h"
 #include "jail/jail.h"
+#include "jail/landlock.h"
 
 namespace boxlite::image {
 namespace {
@@ -22,8 +26,9 @@ constexpr jail::Limit kLimits[] = {
     {RLIMIT_CORE, 0},
 };
 
-// Memory, threads, clocks, and files that are open or below the staging directory.
-constexpr int kCommonCalls[] = {
+// Of IMPORT, LOAD, SAVE and BLANK: memory, threads, clocks, and files that are open or below the
+// staging directory.
+constexpr int kArchiveCalls[] = {
     SYS_read,
     SYS_write,
     SYS_pread64,
@@ -104,24 +109,42 @@ constexpr int kCommonCalls[] = {
     SYS_readlink,
 };
 
-// Name service and TCP.
-constexpr int kNetworkCalls[] = {
-    SYS_socket,     SYS_connect,       SYS_bind,       SYS_getsockname, SYS_getpeername,
-    SYS_setsockopt, SYS_getsockopt,    SYS_socketpair, SYS_shutdown,    SYS_sendmmsg,
-    SYS_recvmmsg,   SYS_epoll_create1, SYS_epoll_ctl,  SYS_epoll_wait,  SYS_pipe,
-};
+// IMPORT, LOAD and SAVE: the store's blobs, the staging directory, and a layout that is one.
+Result<void> RestrictArchiveFiles(const Descriptors& descriptors) {
+  std::vector<jail::FileRule> rules;
+  if (descriptors.blobs >= 0) rules.push_back({{}, descriptors.blobs, jail::FileAccess::kRead});
+  if (descriptors.staging >= 0)
+    rules.push_back({{}, descriptors.staging, jail::FileAccess::kWrite});
+  Result<struct stat> source = sys::Stat(descriptors.source);
+  if (source.ok() && S_ISDIR(source.value().st_mode))
+    rules.push_back({{}, descriptors.source, jail::FileAccess::kRead});
+  BOXLITE_TRY(jail::RestrictFiles(rules));
+  return {};
+}
 
 }  // namespace
 
-Result<void> LockIn(const JobRequest& request) {
+Result<void> LockIn(const JobRequest& request, const Descriptors& descriptors) {
+  bool fetch = std::holds_alternative<proto::Fetch>(request);
   BOXLITE_TRY(jail::NoNewPrivileges());
   BOXLITE_TRY(jail::DropCapabilities());
-  BOXLITE_TRY(jail::LimitResources(kLimits));
   BOXLITE_TRY(jail::ForbidDumps());
+  if (fetch) {
+    BOXLITE_TRY(jail::LimitResources(FetchResourceLimits()));
+    BOXLITE_TRY(RestrictFetchFiles(descriptors));
+    return jail::LoadFilter(FetchRules(), FetchUnknownCalls());
+  }
+  if (std::holds_alternative<proto::Convert>(request)) {
+    BOXLITE_TRY(jail::LimitResources(ConvertResourceLimits()));
+    BOXLITE_TRY(jail::RestrictFiles({}));
+    return jail::LoadFilter(ConvertRules(), ConvertUnknownCalls());
+  }
+  BOXLITE_TRY(jail::LimitResources(kLimits));
+  // A blank disk is made from nothing of a stranger's, and libext2fs looks into /proc/mounts.
+  if (!std::holds_alternative<proto::Blank>(request))
+    BOXLITE_TRY(RestrictArchiveFiles(descriptors));
   std::vector<jail::Rule> rules;
-  for (int call : kCommonCalls) rules.push_back({call, {}});
-  if (std::holds_alternative<proto::Fetch>(request))
-    for (int call : kNetworkCalls) rules.push_back({call, {}});
+  for (int call : kArchiveCalls) rules.push_back({call, {}});
   return jail::LoadFilter(rules);
 }
 

@@ -7,6 +7,6 @@
 namespace boxlite::image {
 
 // Keeps the network only for a FETCH. Call while there is one thread.
-Result<void> LockIn(const JobRequest& request);
+Result<void> LockIn(const JobRequest& request, const Descriptors& descriptors);
 
 }  // namespace boxlite::image

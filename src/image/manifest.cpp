@@ -10,6 +10,9 @@ namespace boxlite::image {
 namespace {
 
 constexpr size_t kMaxTexts = 4096;  // of a list in a config
+constexpr size_t kMaxHistory = 1024;
+constexpr size_t kMaxLabels = 1024;
+constexpr std::string_view kContainerdName = "io.containerd.image.name";
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 
 Error Bad(const std::string& document, std::string what) {
@@ -45,6 +48,7 @@ Result<Descriptor> ParseDescriptor(const json::Value& value) {
     out.platform = BOXLITE_TRY(ParsePlatform(platform));
   }
   out.name = BOXLITE_TRY(value["annotations"].Text(kRefName, ""));
+  out.full_name = BOXLITE_TRY(value["annotations"].Text(kContainerdName, ""));
   return out;
 }
 
@@ -76,7 +80,14 @@ Result<Manifest> ParseManifest(const json::Value& root) {
   manifest.config = BOXLITE_TRY(In("image manifest: config", ParseDescriptor(root["config"])));
   manifest.layers =
       BOXLITE_TRY(In("image manifest: layers", ParseDescriptors(root["layers"], kMaxLayers)));
-  for (const Descriptor& layer : manifest.layers) BOXLITE_TRY(CheckLayer(layer));
+  uint64_t total = 0;
+  for (const Descriptor& layer : manifest.layers) {
+    BOXLITE_TRY(CheckLayer(layer));
+    total += layer.size;
+  }
+  if (total > kMaxImageBytes)
+    return Bad("image manifest", "its layers are larger than " +
+                                     std::to_string(kMaxImageBytes / kGib) + " GiB together");
   if (manifest.config.size > kMaxManifestBytes)
     return Bad("image manifest",
                "the config is larger than " + std::to_string(kMaxManifestBytes / kMib) + " MiB");
@@ -90,6 +101,26 @@ bool NamesManifest(std::string_view media_type) {
   return Contains(media_type, "image.manifest") || Contains(media_type, "distribution.manifest.v2");
 }
 
+Result<std::vector<std::string>> ParseLabels(const json::Value& labels) {
+  std::vector<std::string> out;
+  for (const std::string& name : BOXLITE_TRY(labels.Names(kMaxLabels)))
+    out.push_back(name + "=" + BOXLITE_TRY(labels.Text(name, "")));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<std::vector<proto::HistoryStep>> ParseHistory(const json::Value& list) {
+  std::vector<proto::HistoryStep> out;
+  for (const json::Value& value : BOXLITE_TRY(list.Elements(kMaxHistory))) {
+    proto::HistoryStep& step = out.emplace_back();
+    step.created = BOXLITE_TRY(value.Text("created", ""));
+    step.created_by = BOXLITE_TRY(value.Text("created_by", ""));
+    step.comment = BOXLITE_TRY(value.Text("comment", ""));
+    step.empty_layer = BOXLITE_TRY(value.Bool("empty_layer", false)) ? 1 : 0;
+  }
+  return out;
+}
+
 Result<proto::ImageConfig> ParseRun(const json::Value& root) {
   const json::Value run = root["config"];
   proto::ImageConfig out;
@@ -101,6 +132,8 @@ Result<proto::ImageConfig> ParseRun(const json::Value& root) {
   out.env = BOXLITE_TRY(run.Texts("Env", kMaxTexts));
   out.working_dir = BOXLITE_TRY(run.Text("WorkingDir", ""));
   out.user = BOXLITE_TRY(run.Text("User", ""));
+  out.labels = BOXLITE_TRY(ParseLabels(run["Labels"]));
+  out.history = BOXLITE_TRY(ParseHistory(root["history"]));
   return out;
 }
 

@@ -28,7 +28,8 @@ struct Descriptor {
   uint64_t size = 0;
   bool has_platform = false;
   oci::Platform platform;
-  std::string name;  // annotation org.opencontainers.image.ref.name
+  std::string name;       // annotation org.opencontainers.image.ref.name
+  std::string full_name;  // annotation io.containerd.image.name
 };
 
 struct Index {

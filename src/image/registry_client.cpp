@@ -1,11 +1,14 @@
 #include "image/registry_client.h"
 
 #include <algorithm>
-#include <cctype>
+#include <optional>
 #include <utility>
 
+#include "image/challenge.h"
 #include "image/hash.h"
 #include "image/limits.h"
+#include "image/retry.h"
+#include "image/url.h"
 #include "json/json.h"
 
 namespace boxlite::image {
@@ -18,22 +21,6 @@ constexpr const char* kManifestTypes =
 constexpr size_t kMaxTokenAnswer = 256 * kKib;
 constexpr size_t kMaxShownMessage = 300;
 
-std::string Escaped(std::string_view text) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    }
-  }
-  return out;
-}
-
 // What a registry says about a refusal: {"errors": [{"message": …}]}.
 std::string MessageIn(const std::string& body) {
   Result<json::Value> root = json::Parse(body, body.size());
@@ -43,91 +30,136 @@ std::string MessageIn(const std::string& body) {
   return " (" + Printable(message.value().substr(0, kMaxShownMessage)) + ")";
 }
 
-}  // namespace
-
-BearerChallenge ParseChallenge(std::string_view header) {
-  BearerChallenge challenge;
-  constexpr std::string_view kScheme = "bearer ";
-  if (header.size() < kScheme.size()) return challenge;
-  for (size_t i = 0; i < kScheme.size(); ++i)
-    if (std::tolower(static_cast<unsigned char>(header[i])) != kScheme[i]) return challenge;
-  std::string_view rest = header.substr(kScheme.size());
-  for (;;) {
-    size_t equals = rest.find('=');
-    if (equals == std::string_view::npos) return challenge;
-    std::string_view name = rest.substr(0, equals);
-    while (!name.empty() && (name.front() == ' ' || name.front() == ',')) name.remove_prefix(1);
-    rest.remove_prefix(equals + 1);
-    bool quoted = !rest.empty() && rest.front() == '"';
-    if (quoted) rest.remove_prefix(1);
-    size_t end = std::min(rest.find(quoted ? '"' : ','), rest.size());
-    std::string value(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (name == "realm") challenge.realm = value;
-    if (name == "service") challenge.service = value;
-    if (name == "scope") challenge.scope = value;
-  }
+Result<std::string> TokenIn(const std::string& body) {
+  json::Value root = BOXLITE_TRY(json::Parse(body, kMaxTokenAnswer));
+  std::string token = BOXLITE_TRY(root.Text("token", ""));
+  if (token.empty()) token = BOXLITE_TRY(root.Text("access_token", ""));
+  // What a header cannot carry must not get into one.
+  bool printable =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (token.empty() || !printable) return Error(Code::kNetwork, "there is none");
+  return token;
 }
+
+}  // namespace
 
 std::string RegistryClient::Url(const char* kind, const std::string& selector) const {
   return location_.registry.Url() + "/v2/" + location_.repository + "/" + kind + "/" + selector;
 }
 
+Error RegistryClient::Refused(const HttpResponse& response, const std::string& what) const {
+  std::string host = CredentialHost(location_.registry.host);
+  std::string said = "registry " + location_.registry.Url() + " ";
+  std::string status = "; it answered " + std::to_string(response.status) + what;
+  if (!access_.problem.empty())
+    return Error(Code::kPermission,
+                 said + "does not give " + location_.repository +
+                     " to everybody, and its credentials cannot be read (" + access_.problem + ")" +
+                     status,
+                 access_.hint.empty() ? "log in again: docker login " + host : access_.hint);
+  if (access_.account.anonymous())
+    return Error(
+        Code::kPermission,
+        said + "does not give " + location_.repository + " to everybody, or does not have it" +
+            status,
+        "check the name; where the image is not for everybody, log in: docker login " + host);
+  return Error(
+      Code::kPermission,
+      said + "does not give " + location_.repository + " to the account of " +
+          access_.account.source + ", or does not have it" + status,
+      "check the name and what the account may read, or log in again: docker login " + host);
+}
+
 Error RegistryClient::StatusError(const HttpResponse& response, const std::string& url) const {
   std::string said = "registry " + location_.registry.Url();
-  std::string answered = MessageIn(response.error_body) + ": " + url;
+  std::string answered = MessageIn(response.error_body) + ": " + Shown(url);
   std::string status = std::to_string(response.status);
   if (response.status == 404)
     return Error(Code::kNotFound, said + " does not have " + location_.repository + answered);
-  if (response.status == 401 || response.status == 403)
-    return Error(Code::kPermission,
-                 said + " does not give " + location_.repository +
-                     " to everybody, or does not have it; it answered " + status + answered,
-                 "check the name; logging in to registries is not supported yet");
-  if (response.status == 429)
-    return Error(Code::kNetwork, said + " asks for fewer requests" + answered,
-                 "try again later, or name a mirror in image_registries");
-  return Error(Code::kNetwork, said + " answered " + status + answered, "try again");
+  if (response.status == 401 || response.status == 403) return Refused(response, answered);
+  if (response.status == 407)
+    return Error(Code::kNetwork, said + ": the proxy asks who we are" + answered,
+                 "write user and password into HTTP_PROXY or HTTPS_PROXY");
+  if (response.status != 429)
+    return Error(Code::kNetwork, said + " answered " + status + answered, "try again");
+  std::string wait = "try again later";
+  if (response.retry_after_ms >= 0)
+    wait = "try again in " + std::to_string(response.retry_after_ms / 1000) + " s";
+  return Error(Code::kNetwork, said + " asks for fewer requests" + answered,
+               wait + ", log in where that raises the limit, or name a mirror in config.json");
+}
+
+Result<HttpRequest> RegistryClient::TokenRequest(const Challenge& challenge,
+                                                 const HttpResponse& response) const {
+  HttpRequest request;
+  request.url = challenge.Value("realm");
+  bool plain_allowed = location_.registry.transport == oci::Transport::kHttp;
+  Result<image::Url> realm = image::Url::Parse(request.url);
+  bool usable = realm.ok() && (realm.value().scheme == "https" ||
+                               (plain_allowed && realm.value().scheme == "http"));
+  if (!usable) return StatusError(response, location_.Url());
+  request.url = realm.value().Text();
+  request.time_ms = http_.limits().document_ms;
+  std::string scope = challenge.Value("scope");
+  if (scope.empty()) scope = "repository:" + location_.repository + ":pull";
+  std::string query = "service=" + Escaped(challenge.Value("service")) + "&scope=" + Escaped(scope);
+  const Account& account = access_.account;
+  if (!account.identity_token.empty()) {
+    request.form = "grant_type=refresh_token&client_id=boxlite&" + query +
+                   "&refresh_token=" + Escaped(account.identity_token);
+    return request;
+  }
+  request.url += (realm.value().query.empty() ? '?' : '&') + query;
+  request.authorization = {{}, account.username, account.password};
+  return request;
 }
 
 Result<void> RegistryClient::Authorize(const HttpResponse& response) {
-  BearerChallenge challenge = ParseChallenge(response.authenticate);
-  bool plain_allowed = location_.registry.transport == oci::Transport::kHttp;
-  bool usable = challenge.realm.substr(0, 8) == "https://" ||
-                (plain_allowed && challenge.realm.substr(0, 7) == "http://");
-  if (!usable) return StatusError(response, location_.Url());
-  std::string url = challenge.realm;
-  url += url.find('?') == std::string::npos ? '?' : '&';
-  url += "service=" + Escaped(challenge.service);
-  std::string scope =
-      challenge.scope.empty() ? "repository:" + location_.repository + ":pull" : challenge.scope;
-  url += "&scope=" + Escaped(scope);
-  std::string body;
-  HttpResponse answer = BOXLITE_TRY(http_.Get({url, {}, {}, {}}, kMaxTokenAnswer, body));
-  if (answer.status != 200) return StatusError(answer, url);
-  Result<json::Value> root = json::Parse(body, kMaxTokenAnswer);
-  std::string token;
-  if (root.ok()) {
-    token = BOXLITE_TRY(root.value().Text("token", ""));
-    if (token.empty()) token = BOXLITE_TRY(root.value().Text("access_token", ""));
+  std::vector<Challenge> challenges = ParseChallenges(response.authenticate);
+  const Challenge* bearer = FindChallenge(challenges, "bearer");
+  const Account& account = access_.account;
+  if (bearer == nullptr) {
+    bool basic = FindChallenge(challenges, "basic") != nullptr;
+    if (!basic || account.username.empty()) return StatusError(response, location_.Url());
+    authorization_ = {{}, account.username, account.password};
+    return {};
   }
-  // What a header cannot carry must not get into one.
-  bool printable =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (token.empty() || !printable)
-    return Error(Code::kNetwork, "registry " + location_.registry.Url() + ": " + url +
-                                     " did not answer with a token");
-  token_ = token;
+  HttpRequest request = BOXLITE_TRY(TokenRequest(*bearer, response));
+  std::string body;
+  HttpResponse answer = BOXLITE_TRY(GetPatiently(request, kMaxTokenAnswer, body));
+  if (answer.status != 200) return StatusError(answer, request.url);
+  Result<std::string> token = TokenIn(body);
+  if (!token.ok())
+    return Error(Code::kNetwork, "registry " + location_.registry.Url() + ": " +
+                                     Shown(request.url) + " did not answer with a token");
+  authorization_ = {token.TakeValue(), {}, {}};
   return {};
+}
+
+Result<HttpResponse> RegistryClient::GetPatiently(const HttpRequest& request, size_t limit,
+                                                  std::string& body) {
+  Retry retry(http_.limits().attempts);
+  HttpRequest next = request;
+  for (;;) {
+    HttpOutcome outcome = http_.Get(next, limit, body);
+    std::optional<int64_t> delay_ms = retry.DelayAfter(outcome);
+    if (!delay_ms) return std::move(outcome.response);
+    next.delay_ms = *delay_ms;
+  }
 }
 
 Result<HttpResponse> RegistryClient::Get(const std::string& url, const std::string& accept,
                                          std::string& body) {
-  HttpResponse response =
-      BOXLITE_TRY(http_.Get({url, accept, token_, {}}, kMaxManifestBytes, body));
+  HttpRequest request;
+  request.url = url;
+  request.accept = accept;
+  request.time_ms = http_.limits().document_ms;
+  request.authorization = authorization_;
+  HttpResponse response = BOXLITE_TRY(GetPatiently(request, kMaxManifestBytes, body));
   if (response.status == 401) {
     BOXLITE_TRY(Authorize(response));
-    response = BOXLITE_TRY(http_.Get({url, accept, token_, {}}, kMaxManifestBytes, body));
+    request.authorization = authorization_;
+    response = BOXLITE_TRY(GetPatiently(request, kMaxManifestBytes, body));
   }
   if (response.status != 200) return StatusError(response, url);
   return response;
@@ -138,9 +170,7 @@ Result<FetchedManifest> RegistryClient::GetManifest(const std::string& selector)
   std::string url = Url("manifests", selector);
   HttpResponse response = BOXLITE_TRY(Get(url, kManifestTypes, out.text));
   out.media_type = response.content_type;
-  Sha256 hash;
-  hash.Add(AsBytes(out.text));
-  oci::Digest found = hash.FinishDigest();
+  oci::Digest found = DigestOf(out.text);
   for (const std::string& said : {selector, response.digest}) {
     Result<oci::Digest> expected = oci::Digest::Parse(said);
     if (expected.ok() && expected.value() != found)

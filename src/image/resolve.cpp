@@ -10,12 +10,6 @@ namespace {
 
 constexpr int kMaxIndexDepth = 3;
 
-oci::Digest DigestOf(const std::string& text) {
-  Sha256 hash;
-  hash.Add(AsBytes(text));
-  return hash.FinishDigest();
-}
-
 // The blob that `descriptor` names, from where it is staged or else by `read`; then it is staged.
 Result<std::string> Bring(const Descriptor& descriptor, const ReadSmallBlob& read,
                           const Staging& staging) {

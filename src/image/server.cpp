@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "base/clock.h"
@@ -114,6 +115,7 @@ void Server::Finish(Bytes record) {
 
 Result<JobRequest> Server::AwaitJob() {
   while (!request_) {
+    ForgetGone();  // It may have gone before it could be greeted.
     if (clients_.empty())
       return Error(Code::kStopped, "the client went away before it said what to do");
     Step(-1);
@@ -125,6 +127,7 @@ Result<JobRequest> Server::AwaitJob() {
 void Server::Run() {
   while (stage_ == Stage::kRunning && AnyOpen()) {
     Step(Timeout());
+    SendFound();
     TakeResult();
     SendProgress();
   }
@@ -145,25 +148,42 @@ int Server::Timeout() const {
   return static_cast<int>(std::clamp<int64_t>(due, 0, kProgressIntervalMs));
 }
 
-void Server::Step(int timeout_ms) {
+bool Server::Await(std::span<const int> fds, int64_t deadline_ms) {
+  while (AnyOpen()) {
+    int64_t left_ms = deadline_ms - MonotonicMs();
+    if (left_ms <= 0) return false;
+    if (Step(static_cast<int>(std::min<int64_t>(left_ms, INT_MAX)), fds)) return true;
+  }
+  return false;
+}
+
+bool Server::Step(int timeout_ms, std::span<const int> others) {
   std::vector<pollfd> polled{{wake_.get(), POLLIN, 0}};
   bool listens = listening_ >= 0 && stage_ == Stage::kRunning && clients_.size() < kMaxClients;
   polled.push_back({listens ? listening_ : -1, POLLIN, 0});
   for (const auto& client : clients_)
     polled.push_back(
         {client->fd(), static_cast<short>(client->unsent() ? POLLIN | POLLOUT : POLLIN), 0});
-  if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return;
+  size_t clients_end = polled.size();
+  for (int fd : others) polled.push_back({fd, POLLIN, 0});
+  if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return false;
   if (polled[0].revents != 0) {
     uint64_t count = 0;
     [[maybe_unused]] ssize_t taken = ::read(wake_.get(), &count, sizeof count);
     progress_pending_ = stage_ == Stage::kRunning;
   }
-  for (size_t i = 2; i < polled.size(); ++i)
+  for (size_t i = 2; i < clients_end; ++i)
     if (polled[i].revents != 0) ServeClient(*clients_[i - 2], polled[i].revents);
+  ForgetGone();
+  if (polled[1].revents != 0) Accept();
+  return std::any_of(polled.begin() + static_cast<ptrdiff_t>(clients_end), polled.end(),
+                     [](const pollfd& other) { return other.revents != 0; });
+}
+
+void Server::ForgetGone() {
   clients_.erase(std::remove_if(clients_.begin(), clients_.end(),
                                 [](const auto& client) { return client->gone(); }),
                  clients_.end());
-  if (polled[1].revents != 0) Accept();
 }
 
 void Server::Accept() {
@@ -233,6 +253,15 @@ void Server::HandleOpen(Client& client, const proto::Frame& frame) {
   client.Send(proto::Kind::kAccept, stream, proto::Encode(proto::Accepted()));
   if (result_) return client.Close(*result_);
   client.Send(proto::Kind::kEvent, stream, proto::Encode(progress_.Latest()));
+  if (found_) client.Send(proto::Kind::kEvent, stream, *found_);
+}
+
+void Server::SendFound() {
+  std::shared_ptr<const Bytes> found = progress_.LatestFound();
+  if (found == found_ || found->size() > proto::kMaxRecordPayload) return;
+  found_ = std::move(found);
+  for (const auto& client : clients_)
+    if (client->stream() != 0) client->Send(proto::Kind::kEvent, client->stream(), *found_);
 }
 
 void Server::TakeResult() {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -32,6 +33,9 @@ class Server {
 
   // Serves the first client until it has opened its operation. kStopped when it goes before.
   Result<JobRequest> AwaitJob();
+  // Serves until one of the descriptors can be read. False when the deadline (monotonic) has passed
+  // or nobody is left to wait for the job.
+  bool Await(std::span<const int> fds, int64_t deadline_ms);
   // Serves until the job's CLOSE is delivered, or nobody is left to wait for it.
   void Run();
 
@@ -45,14 +49,17 @@ class Server {
 
   Server(UniqueFd wake, int listening);
   void Wake();
-  void Step(int timeout_ms);
+  // Whether one of `others` can be read.
+  bool Step(int timeout_ms, std::span<const int> others = {});
   int Timeout() const;
+  void ForgetGone();
   void Accept();
   void ServeClient(Client& client, short events);
   void Handle(Client& client, const proto::Frame& frame);
   void HandleOpen(Client& client, const proto::Frame& frame);
   void HandleHello(Client& client, ByteSpan payload);
   void TakeResult();
+  void SendFound();
   void SendProgress();
   bool AnyOpen() const;
 
@@ -61,6 +68,7 @@ class Server {
   std::vector<std::unique_ptr<Client>> clients_;
   Stage stage_ = Stage::kAwaitingJob;
   std::optional<JobRequest> request_;
+  std::shared_ptr<const Bytes> found_;  // what the clients know of
   int64_t progress_sent_ms_ = 0;
   bool progress_pending_ = false;
   std::optional<Bytes> result_;

@@ -1,6 +1,9 @@
 #include "image/source.h"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "base/sys.h"
@@ -23,6 +26,23 @@ class FileSource final : public ByteSource {
   uint64_t offset_ = 0;
 };
 
+class StreamSource final : public ByteSource {
+ public:
+  explicit StreamSource(int fd) : fd_(fd) {}
+
+  Result<size_t> Read(uint8_t* data, size_t size) override {
+    for (;;) {
+      Result<size_t> count = sys::Read(fd_, data, size);
+      if (count.ok() || count.error().os_errno() != EAGAIN) return count;
+      pollfd readable{fd_, POLLIN, 0};
+      ::poll(&readable, 1, -1);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
 class MemorySource final : public ByteSource {
  public:
   explicit MemorySource(ByteSpan bytes) : rest_(bytes) {}
@@ -42,6 +62,10 @@ class MemorySource final : public ByteSource {
 
 std::unique_ptr<ByteSource> MakeFileSource(int fd) {
   return std::make_unique<FileSource>(fd);
+}
+
+std::unique_ptr<ByteSource> MakeStreamSource(int fd) {
+  return std::make_unique<StreamSource>(fd);
 }
 
 std::unique_ptr<ByteSource> MakeMemorySource(ByteSpan bytes) {

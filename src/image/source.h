@@ -6,10 +6,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "image/limits.h"
 
 namespace boxlite::image {
 
@@ -26,11 +27,18 @@ class ByteSource {
 
 // Reads a descriptor from its beginning to its end. `fd` outlives the source.
 std::unique_ptr<ByteSource> MakeFileSource(int fd);
+// Reads on from where the descriptor stands; a pipe will do, also one that does not block. `fd`
+// outlives the source.
+std::unique_ptr<ByteSource> MakeStreamSource(int fd);
 // `bytes` outlive the source.
 std::unique_ptr<ByteSource> MakeMemorySource(ByteSpan bytes);
 
+// The end of a layer's media type ("", "+gzip", "+zstd") for a blob that begins with `head`, 4
+// bytes.
+std::string_view CompressionSuffix(ByteSpan head);
+
 // What `below` unpacks to. The form is read from its first bytes (gzip, zstd, else it is taken as
 // it is), as media types are not to be relied upon. `below` outlives the source.
-Result<std::unique_ptr<ByteSource>> MakeUnpacker(ByteSource& below);
+Result<std::unique_ptr<ByteSource>> MakeUnpacker(ByteSource& below, const Limits& limits = {});
 
 }  // namespace boxlite::image

@@ -3,14 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include <cerrno>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "image/limits.h"
+#include "image/tar_reader.h"
 
 namespace boxlite::image {
 namespace {
@@ -18,17 +17,10 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kWhiteoutMeta = ".wh..wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
-constexpr size_t kMaxShown = 256;  // of a path in a message
 constexpr uint32_t kMaxMajor = 4095, kMaxMinor = (1 << 20) - 1;
 
 Error Bad(std::string message) {
   return Error(Code::kImage, std::move(message));
-}
-
-// A path as messages show it: whatever its bytes are, one printable line.
-std::string Shown(std::string_view path) {
-  std::string shown = Printable(path.substr(0, kMaxShown));
-  return path.size() > kMaxShown ? shown + "…" : shown;
 }
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
@@ -45,20 +37,11 @@ bool IsKept(std::string_view name) {
 class LayerReader {
  public:
   LayerReader(const NextBytes& next, Tree& tree, DataWriter& data, Budget& budget)
-      : next_(next), tree_(tree), data_(data), budget_(budget) {}
+      : next_(next), tree_(tree), data_(data), budget_(budget), reader_(next) {}
 
   Result<void> Run();
 
  private:
-  struct Free {
-    void operator()(archive* reader) const { archive_read_free(reader); }
-  };
-  static la_ssize_t ReadBlock(archive* reader, void* self, const void** out) noexcept;
-
-  Result<void> Open();
-  // False at the end of the archive.
-  Result<bool> NextEntry(archive_entry** entry);
-  Error ReaderError();
   Result<void> Apply(archive_entry* entry, std::string_view path);
   Result<void> ApplyWhiteout(std::string_view directory, std::string_view name);
   Result<std::optional<Inode>> Describe(archive_entry* entry);
@@ -72,62 +55,20 @@ class LayerReader {
   Tree& tree_;
   DataWriter& data_;
   Budget& budget_;
-  std::unique_ptr<archive, Free> reader_;
-  std::optional<Error> source_error_;  // of next_, to be told instead of libarchive's
+  TarReader reader_;
 };
 
-la_ssize_t LayerReader::ReadBlock(archive* reader, void* self, const void** out) noexcept {
-  auto* layer = static_cast<LayerReader*>(self);
-  Result<ByteSpan> bytes = layer->next_();
-  if (!bytes.ok()) {
-    layer->source_error_ = bytes.TakeError();
-    archive_set_error(reader, EIO, "source");
-    return -1;
-  }
-  *out = bytes.value().data();
-  return static_cast<la_ssize_t>(bytes.value().size());
-}
-
-Error LayerReader::ReaderError() {
-  if (source_error_) return *source_error_;
-  const char* text = archive_error_string(reader_.get());
-  return Bad(std::string("its archive is damaged: ") + (text != nullptr ? text : "unreadable"));
-}
-
-Result<void> LayerReader::Open() {
-  reader_.reset(archive_read_new());
-  archive* reader = reader_.get();
-  if (reader == nullptr) return Error(Code::kResourceExhausted, "no memory for libarchive");
-  bool ready = archive_read_support_format_tar(reader) == ARCHIVE_OK &&
-               archive_read_support_format_empty(reader) == ARCHIVE_OK;
-  if (!ready) return ReaderError();
-  if (archive_read_open(reader, this, nullptr, &ReadBlock, nullptr) != ARCHIVE_OK)
-    return ReaderError();
-  return {};
-}
-
-Result<bool> LayerReader::NextEntry(archive_entry** entry) {
-  int status = archive_read_next_header(reader_.get(), entry);
-  if (status == ARCHIVE_EOF) return false;
-  // A warning says that a name is not in the locale's encoding; names are bytes to us.
-  if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return ReaderError();
-  if (++budget_.entries > kMaxEntries)
-    return Bad("the image has more than " + std::to_string(kMaxEntries) + " entries");
-  return true;
-}
-
 Result<void> LayerReader::Run() {
-  BOXLITE_TRY(Open());
   for (;;) {
-    archive_entry* entry = nullptr;
-    if (!BOXLITE_TRY(NextEntry(&entry))) return Drain();
-    const char* name = archive_entry_pathname(entry);
-    if (name == nullptr) return Bad("an entry has a name that cannot be read");
-    std::string path = name;
+    archive_entry* entry = BOXLITE_TRY(reader_.Next());
+    if (entry == nullptr) return Drain();
+    if (++budget_.entries > budget_.max_entries)
+      return Bad("the image has more than " + std::to_string(budget_.max_entries) + " entries");
+    std::string path = BOXLITE_TRY(TarReader::PathOf(entry));
     Result<void> applied = Apply(entry, path);
     if (!applied.ok()) {
       if (applied.error().code() != Code::kImage) return applied;
-      return applied.TakeError().Context("entry \"" + Shown(path) + "\"");
+      return applied.TakeError().Context("entry \"" + ShownPath(path) + "\"");
     }
   }
 }
@@ -256,24 +197,14 @@ Result<void> LayerReader::ReadContents(archive_entry* entry, Inode& inode) {
 Result<void> LayerReader::CopyData(uint64_t size) {
   uint64_t at = 0;
   for (;;) {
-    const void* block = nullptr;
-    size_t count = 0;
-    la_int64_t offset = 0;
-    int status = archive_read_data_block(reader_.get(), &block, &count, &offset);
-    if (status == ARCHIVE_EOF) return {};
-    if (status != ARCHIVE_OK) return ReaderError();
-    if (count == 0) continue;
-    bool in_order = offset >= 0 && static_cast<uint64_t>(offset) >= at &&
-                    static_cast<uint64_t>(offset) <= size &&
-                    count <= size - static_cast<uint64_t>(offset);
-    if (!in_order) return Bad("its sparse map is damaged");
-    budget_.bytes += count;
-    if (budget_.bytes > kMaxUnpackedBytes)
-      return Bad("the image's files are larger than " + std::to_string(kMaxUnpackedBytes / kGib) +
-                 " GiB together");
-    BOXLITE_TRY(data_.Skip(static_cast<uint64_t>(offset) - at));
-    BOXLITE_TRY(data_.Append({static_cast<const uint8_t*>(block), count}));
-    at = static_cast<uint64_t>(offset) + count;
+    TarReader::Piece piece = BOXLITE_TRY(reader_.ReadPiece(at, size));
+    if (piece.data.empty()) return {};
+    budget_.bytes += piece.data.size();
+    if (budget_.bytes > budget_.max_bytes)
+      return Bad("the image's files are larger than " + SizeText(budget_.max_bytes) + " together");
+    BOXLITE_TRY(data_.Skip(piece.offset - at));
+    BOXLITE_TRY(data_.Append(piece.data));
+    at = piece.offset + piece.data.size();
   }
 }
 

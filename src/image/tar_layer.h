@@ -10,23 +10,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
-#include "base/bytes.h"
 #include "base/result.h"
 #include "image/data_writer.h"
+#include "image/limits.h"
+#include "image/tar_reader.h"
 #include "image/tree.h"
 
 namespace boxlite::image {
 
-// What all layers together have used of the limits.
+// What all layers together may have, and have.
 struct Budget {
+  uint64_t max_entries = kMaxEntries;
+  uint64_t max_bytes = kMaxUnpackedBytes;
   uint64_t entries = 0;
   uint64_t bytes = 0;  // of file data
 };
-
-// The archive's next bytes, empty at the end; valid until the next call.
-using NextBytes = std::function<Result<ByteSpan>()>;
 
 // Reads `next` to its end, also what follows the archive. Errors name the entry.
 Result<void> ApplyLayer(const NextBytes& next, Tree& tree, DataWriter& data, Budget& budget);

@@ -62,12 +62,13 @@ class Input {
 // Counts what was unpacked and stops a stream that grows out of all proportion.
 class Unpacker : public ByteSource {
  public:
-  explicit Unpacker(std::unique_ptr<Input> input) : input_(std::move(input)) {}
+  Unpacker(std::unique_ptr<Input> input, const Limits& limits)
+      : input_(std::move(input)), free_bytes_(limits.ratio_free_bytes) {}
 
   Result<size_t> Read(uint8_t* data, size_t size) final {
     size_t count = BOXLITE_TRY(Unpack(data, size));
     total_ += count;
-    if (total_ > kRatioFreeBytes && total_ / kMaxRatio > input_->total())
+    if (total_ > free_bytes_ && total_ / kMaxRatio > input_->total())
       return Damaged("compressed",
                      "unpacks to more than " + std::to_string(kMaxRatio) + " times its size");
     return count;
@@ -79,6 +80,7 @@ class Unpacker : public ByteSource {
 
  private:
   std::unique_ptr<Input> input_;
+  uint64_t free_bytes_;
   uint64_t total_ = 0;
 };
 
@@ -98,7 +100,7 @@ class Plain final : public Unpacker {
 
 class Gzip final : public Unpacker {
  public:
-  explicit Gzip(std::unique_ptr<Input> input) : Unpacker(std::move(input)) {
+  Gzip(std::unique_ptr<Input> input, const Limits& limits) : Unpacker(std::move(input), limits) {
     ready_ = inflateInit2(&stream_, kGzipWindow) == Z_OK;
   }
   Gzip(const Gzip&) = delete;
@@ -147,10 +149,11 @@ class Gzip final : public Unpacker {
 
 class Zstd final : public Unpacker {
  public:
-  explicit Zstd(std::unique_ptr<Input> input)
-      : Unpacker(std::move(input)), stream_(ZSTD_createDStream()) {
-    if (stream_ != nullptr)
-      ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kMaxZstdWindowLog);
+  Zstd(std::unique_ptr<Input> input, const Limits& limits)
+      : Unpacker(std::move(input), limits),
+        window_log_(limits.zstd_window_log),
+        stream_(ZSTD_createDStream()) {
+    if (stream_ != nullptr) ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, window_log_);
   }
 
  private:
@@ -175,14 +178,15 @@ class Zstd final : public Unpacker {
     return out.pos;
   }
 
-  static Error Failed(size_t status) {
+  Error Failed(size_t status) const {
     if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge)
       return Damaged("zstd", "needs a window larger than " +
-                                 std::to_string((uint64_t{1} << kMaxZstdWindowLog) / kMib) +
-                                 " MiB");
+                                 std::to_string((uint64_t{1} << window_log_) / kMib) + " MiB")
+          .WithHint("raise zstd_window_mib in config.json, where there is memory for it");
     return Damaged("zstd", std::string("is damaged: ") + ZSTD_getErrorName(status));
   }
 
+  int window_log_;
   std::unique_ptr<ZSTD_DStream, Free> stream_;
   bool frame_done_ = false;
 };
@@ -201,17 +205,22 @@ bool IsZstd(ByteSpan head) {
 
 }  // namespace
 
-Result<std::unique_ptr<ByteSource>> MakeUnpacker(ByteSource& below) {
+std::string_view CompressionSuffix(ByteSpan head) {
+  if (IsGzip(head)) return "+gzip";
+  return IsZstd(head) ? "+zstd" : "";
+}
+
+Result<std::unique_ptr<ByteSource>> MakeUnpacker(ByteSource& below, const Limits& limits) {
   auto input = std::make_unique<Input>(below);
   BOXLITE_TRY(input->Want(4));
   ByteSpan head = input->rest();
   std::unique_ptr<ByteSource> made;
   if (IsGzip(head)) {
-    made = std::make_unique<Gzip>(std::move(input));
+    made = std::make_unique<Gzip>(std::move(input), limits);
   } else if (IsZstd(head)) {
-    made = std::make_unique<Zstd>(std::move(input));
+    made = std::make_unique<Zstd>(std::move(input), limits);
   } else {
-    made = std::make_unique<Plain>(std::move(input));
+    made = std::make_unique<Plain>(std::move(input), limits);
   }
   return made;
 }

@@ -47,7 +47,7 @@ Result<Attachment> StartJob(const store::Home& home, const std::string& program,
   if (spec.output == Output::kFile) {
     BOXLITE_TRY(sys::UnlinkAt(dir, "out"));
     job.out = BOXLITE_TRY(sys::OpenAt(dir, "out", O_RDWR | O_CREAT | O_EXCL, kPrivateFile));
-  } else {
+  } else if (spec.output == Output::kBlobs) {
     staging = BOXLITE_TRY(MakeSubdir(dir, "staging"));
     job.staging = BOXLITE_TRY(OpenStagedBlobs(staging.get()));
   }
@@ -56,18 +56,23 @@ Result<Attachment> StartJob(const store::Home& home, const std::string& program,
   UniqueFd listener = BOXLITE_TRY(helper::ListenAt(dir, "sock.new"));
   auto [ours, its] = BOXLITE_TRY(sys::SocketPair());
   std::optional<UniqueFd> config = BOXLITE_TRY(home.OpenConfig());
+  UniqueFd environment;
+  if (!spec.environment.empty())
+    environment = BOXLITE_TRY(sys::MemoryFile("boxlite-environment", AsBytes(spec.environment)));
 
   helper::SpawnOptions options;
   options.program = program;
   options.argv = {"boxlite-image"};
   options.descriptors = {{job.log.get(), STDERR_FILENO},
-                         {its.get(), proto::kImageControl},
-                         {listener.get(), proto::kImageListener},
-                         {lock, proto::kImageLock},
+                         {its.get(), proto::kControl},
+                         {listener.get(), proto::kListener},
+                         {lock, proto::kLock},
                          {home.blobs(), proto::kImageBlobs}};
   if (staging) options.descriptors.push_back({staging.get(), proto::kImageStaging});
   if (job.out) options.descriptors.push_back({job.out.get(), proto::kImageOut});
+  if (spec.sink) options.descriptors.push_back({spec.sink.get(), proto::kImageOut});
   if (spec.source) options.descriptors.push_back({spec.source.get(), proto::kImageSource});
+  if (environment) options.descriptors.push_back({environment.get(), proto::kImageEnvironment});
   if (config) options.descriptors.push_back({config->get(), proto::kImageConfig});
   job.spawned = BOXLITE_TRY(helper::Spawn(options));
   job.socket = std::move(ours);
@@ -90,7 +95,7 @@ Result<std::optional<Attachment>> JoinJob(const JobSpec& spec, int dir) {
   if (log.ok()) job.log = log.TakeValue();
   if (spec.output == Output::kFile) {
     if (!BOXLITE_TRY(IsStill(dir, "out", job.out.get()))) return std::optional<Attachment>();
-  } else {
+  } else if (spec.output == Output::kBlobs) {
     UniqueFd staging = BOXLITE_TRY(MakeSubdir(dir, "staging"));
     job.staging = BOXLITE_TRY(OpenStagedBlobs(staging.get()));
   }

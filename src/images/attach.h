@@ -2,8 +2,8 @@
 //
 //   lock      held by boxlite-image while it works (and by whoever is about to start it)
 //   sock      where the others attach
-//   staging/  what FETCH and IMPORT leave: blobs/sha256/<hex>
-//   out       what CONVERT and BLANK write
+//   staging/  what FETCH, IMPORT and LOAD leave: blobs/sha256/<hex>
+//   out       what CONVERT and BLANK write (SAVE writes to a descriptor of the user's)
 //   log       boxlite-image's standard error: what it died of, where it could not say so otherwise
 //
 // Who gets the lock starts boxlite-image and lets it inherit the lock; everybody else connects to
@@ -39,6 +39,7 @@ namespace boxlite::images {
 enum class Output {
   kBlobs,  // in staging/
   kFile,   // in out
+  kSink,   // to the descriptor `sink`
 };
 
 struct JobSpec {
@@ -46,7 +47,9 @@ struct JobSpec {
   std::string what;  // for errors: "pull python:slim"
   Bytes request;     // the OPEN
   Output output = Output::kBlobs;
-  UniqueFd source;  // IMPORT
+  UniqueFd source;          // IMPORT, LOAD
+  UniqueFd sink;            // SAVE
+  std::string environment;  // FETCH
   // Output::kFile: where the finished file gets its name, and that. Where it has it, there is no
   // job.
   int target_dir = -1;  // borrowed

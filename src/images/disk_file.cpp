@@ -56,8 +56,10 @@ void DiskFile::OnOpened(Result<UniqueFd> file) {
 
 void DiskFile::OnMade(Result<JobResult> result) {
   if (!result.ok()) {
-    bool made = result.error().code() == Code::kAlreadyExists;
-    return made ? Look() : Finish(result.TakeError());
+    // Made by somebody else, or given up because the fetch of somebody else has.
+    Code code = result.error().code();
+    bool again = code == Code::kAlreadyExists || code == Code::kStopped;
+    return again ? Look() : Finish(result.TakeError());
   }
   auto made = std::make_shared<JobResult>(result.TakeValue());
   tasks_.Run([made, spec = spec_] { return NameTarget(*spec, made->out.get()); },
@@ -69,6 +71,7 @@ void DiskFile::OnMade(Result<JobResult> result) {
 }
 
 void DiskFile::Finish(Result<UniqueFd> file) {
+  job_.reset();                  // Where it has failed, with its lock: somebody else may try.
   Done done = std::move(done_);  // It may destroy us.
   done(std::move(file));
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "images/archive.h"
 #include "images/disk_file.h"
 #include "images/job.h"
 #include "images/prepare.h"
@@ -56,6 +57,18 @@ class RemoveOperation : public Operation {
   Tasks tasks_;
 };
 
+class PruneOperation : public Operation {
+ public:
+  PruneOperation(Executor& executor, store::Store& store, store::Store::Prune what,
+                 Done<store::PruneReport> done)
+      : tasks_(executor) {
+    tasks_.Run([records = &store, what] { return records->PruneImages(what); }, std::move(done));
+  }
+
+ private:
+  Tasks tasks_;
+};
+
 }  // namespace
 
 std::string LayoutReference(const std::string& rootfs_path) {
@@ -73,6 +86,7 @@ JobHost ImageManager::Host() {
 
 std::unique_ptr<Operation> ImageManager::Prepare(Wanted wanted, ProgressHandler progress,
                                                  Done<Rootfs> done) {
+  wanted.environment = parts_.environment;
   return std::make_unique<images::Prepare>(Host(), parts_.store, std::move(wanted),
                                            std::move(progress), std::move(done));
 }
@@ -80,6 +94,24 @@ std::unique_ptr<Operation> ImageManager::Prepare(Wanted wanted, ProgressHandler 
 std::unique_ptr<Operation> ImageManager::Remove(std::string reference, Done<void> done) {
   return std::make_unique<RemoveOperation>(parts_.executor, parts_.store, std::move(reference),
                                            std::move(done));
+}
+
+std::unique_ptr<Operation> ImageManager::Load(UniqueFd source, std::string name,
+                                              ProgressHandler progress,
+                                              Done<std::vector<store::ImageRecord>> done) {
+  return std::make_unique<LoadArchive>(Host(), parts_.store, std::move(source), std::move(name),
+                                       std::move(progress), std::move(done));
+}
+
+std::unique_ptr<Operation> ImageManager::Save(std::vector<std::string> names, UniqueFd sink,
+                                              ProgressHandler progress, Done<void> done) {
+  return std::make_unique<SaveArchive>(Host(), parts_.store, std::move(names), std::move(sink),
+                                       std::move(progress), std::move(done));
+}
+
+std::unique_ptr<Operation> ImageManager::Prune(store::Store::Prune what,
+                                               Done<store::PruneReport> done) {
+  return std::make_unique<PruneOperation>(parts_.executor, parts_.store, what, std::move(done));
 }
 
 std::unique_ptr<Operation> ImageManager::BlankDisk(uint64_t size, proto::Journal journal,

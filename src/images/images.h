@@ -43,7 +43,8 @@ using Done = std::function<void(Result<T>)>;
 // An image that is ready to be mounted.
 struct Rootfs {
   store::ImageRecord image;
-  UniqueFd disk;  // its ext4 image, read-only; stays good when the image is removed
+  UniqueFd disk;    // its ext4 image, read-only; stays good when the image is removed
+  UniqueFd in_use;  // nobody prunes the image while it is open; to be kept until a box has it
 };
 
 enum class Refresh {
@@ -58,6 +59,7 @@ struct Wanted {
   std::string digest;                   // of an image that is recorded: what a box was pinned to
   std::vector<std::string> registries;  // for `reference`; see proto::Fetch
   Refresh refresh = Refresh::kIfMissing;
+  std::string environment;  // ImageManager's
 };
 
 constexpr std::string_view kLayoutScheme = "oci:";
@@ -73,6 +75,7 @@ class ImageManager {
     Executor& executor;
     const Log& log;
     std::string program;
+    std::string environment = {};  // the user's, for a fetch: NAME=value, a NUL after each
   };
   explicit ImageManager(Parts parts);
   ~ImageManager();
@@ -87,6 +90,19 @@ class ImageManager {
   // `reference` in any spelling, or what LayoutReference gave. kNotFound; kBusy where a box uses
   // it.
   std::unique_ptr<Operation> Remove(std::string reference, Done<void> done);
+
+  // Every image of an archive on `source`, which may be a pipe: `docker save`, or an OCI layout as
+  // tar, plain or compressed. `name` (empty: none) is for an image that has no name there. Root
+  // file systems are made when a box wants them. The images that are stored then. kImage for an
+  // archive that is none, kInvalidArgument where a name is missing …
+  std::unique_ptr<Operation> Load(UniqueFd source, std::string name, ProgressHandler progress,
+                                  Done<std::vector<store::ImageRecord>> done);
+  // Writes stored images, named as for Store::FindImage, to `sink` as one archive, which Load,
+  // docker and skopeo read. It may be a pipe. kNotFound; kStorage where it cannot be written.
+  std::unique_ptr<Operation> Save(std::vector<std::string> names, UniqueFd sink,
+                                  ProgressHandler progress, Done<void> done);
+  // Removes what nothing uses (Store::PruneImages).
+  std::unique_ptr<Operation> Prune(store::Store::Prune what, Done<store::PruneReport> done);
 
   // An empty ext4 image of that size, read-only, made once and kept; a box's scratch disk is a copy
   // of it (sys::CopySparse).

@@ -60,6 +60,9 @@ class Job : private helper::CallHandler {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
+  // Of Output::kBlobs: blobs/sha256 of the job that we are attached to; valid in an event.
+  int staging() const { return attachment_.staging.get(); }
+
  private:
   void Try();
   void TryLater();

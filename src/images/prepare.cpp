@@ -3,23 +3,25 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/disk_full.h"
 #include "base/sys.h"
+#include "images/platform.h"
 #include "images/record.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
+#include "store/in_use.h"
 
 namespace boxlite::images {
 namespace {
 
-constexpr const char* kArchitecture = "amd64";
-constexpr const char* kOs = "linux";
-
-JobSpec FetchJob(const Wanted& wanted, const std::string& canonical) {
+// `made` is the digest of the image whose disk is there, or empty.
+JobSpec FetchJob(const Wanted& wanted, const std::string& canonical, const std::string& made) {
   proto::Fetch fetch;
   fetch.reference = wanted.reference;
   fetch.registries = wanted.registries;
   fetch.architecture = kArchitecture;
   fetch.os = kOs;
+  fetch.made = made;
   // As written as well: whether a name has a host decides where it is looked for.
   std::vector<std::string> parts = {canonical, wanted.reference};
   parts.insert(parts.end(), wanted.registries.begin(), wanted.registries.end());
@@ -27,6 +29,7 @@ JobSpec FetchJob(const Wanted& wanted, const std::string& canonical) {
   spec.key = JobKey("fetch", parts);
   spec.what = "pull " + wanted.reference;
   spec.request = proto::Encode(fetch);
+  spec.environment = wanted.environment;
   return spec;
 }
 
@@ -43,7 +46,8 @@ JobSpec ImportJob(UniqueFd layout, const std::string& name, const std::string& w
   return spec;
 }
 
-JobSpec ConvertJob(const store::ImageRecord& image, int rootfs_fd, const std::string& hex) {
+Result<JobSpec> ConvertJob(const store::ImageRecord& image, int rootfs_fd) {
+  oci::Digest digest = BOXLITE_TRY(oci::Digest::Parse(image.digest));
   proto::Convert convert;
   for (const store::LayerRecord& layer : image.layers)
     convert.layers.push_back({layer.digest, layer.media_type, layer.size, layer.diff_id});
@@ -53,7 +57,7 @@ JobSpec ConvertJob(const store::ImageRecord& image, int rootfs_fd, const std::st
   spec.request = proto::Encode(convert);
   spec.output = Output::kFile;
   spec.target_dir = rootfs_fd;
-  spec.target = hex + ".ext4";
+  spec.target = digest.hex() + ".ext4";
   return spec;
 }
 
@@ -72,27 +76,38 @@ Prepare::Prepare(const JobHost& host, store::Store& store, Wanted wanted, Progre
 
 Result<Prepare::Plan> Prepare::Look(store::Store& store, const Wanted& wanted) {
   if (!wanted.digest.empty()) return LookForDigest(store, wanted.digest);
-  if (!wanted.rootfs_path.empty()) return LookForLayout(wanted.rootfs_path);
+  if (!wanted.rootfs_path.empty()) return LookForLayout(store.home(), wanted.rootfs_path);
   return LookForReference(store, wanted);
 }
 
 Result<Prepare::Plan> Prepare::LookForDigest(store::Store& store, const std::string& digest) {
   Plan plan;
+  plan.in_use = BOXLITE_TRY(store::UseImage(store.home(), digest));
   plan.image = BOXLITE_TRY(store.GetImageByDigest(digest));
   return plan;
 }
 
-Result<Prepare::Plan> Prepare::LookForLayout(const std::string& path) {
-  Result<UniqueFd> layout = sys::Open(path, O_RDONLY | O_DIRECTORY);
-  if (!layout.ok()) {
-    return layout.TakeError()
+Result<Prepare::Plan> Prepare::LookForLayout(const store::Home& home, const std::string& path) {
+  // Not blocking, as the user may have named a pipe by mistake.
+  Result<UniqueFd> source = sys::Open(path, O_RDONLY | O_NONBLOCK);
+  Error what = Error(Code::kInvalidArgument, path + " is neither a directory nor a plain file");
+  bool usable = source.ok();
+  if (usable) {
+    struct stat info = BOXLITE_TRY(sys::Stat(source.value().get()));
+    usable = S_ISDIR(info.st_mode) || S_ISREG(info.st_mode);
+  } else {
+    what = source.TakeError();
+  }
+  if (!usable)
+    return std::move(what)
         .Context("rootfs_path")
         .WithHint(
-            "name a directory with an OCI image layout (as skopeo copy … oci:DIRECTORY makes it)");
-  }
+            "name a directory with an OCI image layout (as skopeo copy … oci:DIRECTORY makes it), "
+            "an archive of an image, or a tar of a root file system");
   Plan plan;
+  plan.in_use = BOXLITE_TRY(store::UseBlobs(home));
   plan.reference = LayoutReference(path);
-  plan.job = ImportJob(layout.TakeValue(), {}, path);
+  plan.job = ImportJob(source.TakeValue(), {}, path);
   return plan;
 }
 
@@ -100,14 +115,18 @@ Result<Prepare::Plan> Prepare::LookForReference(store::Store& store, const Wante
   oci::Reference reference = BOXLITE_TRY(oci::ParseReference(wanted.reference));
   Plan plan;
   plan.reference = reference.Canonical();
-  plan.job = FetchJob(wanted, plan.reference);
-  if (wanted.refresh == Refresh::kAlways) return plan;
-  Result<store::ImageRecord> image = store.GetImage(plan.reference);
-  if (image.ok()) {
-    plan.image = image.TakeValue();
+  Result<store::HeldImage> held =
+      store::Hold(store.home(), [&] { return store.GetImage(plan.reference); });
+  if (!held.ok() && held.error().code() != Code::kNotFound) return held.TakeError();
+  if (held.ok() && wanted.refresh == Refresh::kIfMissing) {
+    plan.image = std::move(held.value().image);
+    plan.in_use = std::move(held.value().in_use);
     return plan;
   }
-  if (image.error().code() != Code::kNotFound) return image.TakeError();
+  bool made = held.ok() && held.value().image.disk_bytes > 0;
+  plan.job = FetchJob(wanted, plan.reference, made ? held.value().image.digest : std::string());
+  plan.in_use = BOXLITE_TRY(store::UseBlobs(store.home()));
+  if (wanted.refresh == Refresh::kAlways) return plan;
   // Perhaps another program has put it into our own layout.
   if (BOXLITE_TRY(store.LayoutNames(plan.reference))) {
     UniqueFd layout = BOXLITE_TRY(sys::Duplicate(store.home().images()));
@@ -119,6 +138,7 @@ Result<Prepare::Plan> Prepare::LookForReference(store::Store& store, const Wante
 void Prepare::OnPlan(Result<Plan> plan) {
   if (!plan.ok()) return Finish(plan.TakeError());
   reference_ = plan.value().reference;
+  in_use_ = std::move(plan.value().in_use);
   if (plan.value().image) return OnStored(std::move(*plan.value().image));
   job_ = std::make_unique<Job>(
       host_, std::make_shared<const JobSpec>(std::move(plan.value().job)),
@@ -130,41 +150,70 @@ void Prepare::OnGot(Result<JobResult> result) {
   if (!result.ok()) return Finish(result.TakeError());
   auto got = std::make_shared<JobResult>(result.TakeValue());
   tasks_.Run(
-      [got, reference = reference_, store = &store_]() -> Result<store::ImageRecord> {
-        store::ImageRecord image = BOXLITE_TRY(ToRecord(got->record, reference, RealtimeMs()));
-        BOXLITE_TRY(store->CommitImage(image, got->staging.get()));
-        return image;
+      [got, reference = reference_, store = &store_]() -> Result<store::HeldImage> {
+        auto closed = BOXLITE_TRY(proto::Decode<proto::ImageClosed>(got->record));
+        store::HeldImage held{BOXLITE_TRY(ToRecord(closed, reference, RealtimeMs())), {}};
+        held.in_use = BOXLITE_TRY(store::UseImage(store->home(), held.image.digest));
+        BOXLITE_TRY(store->CommitImage(held.image, got->staging.get()));
+        held.image = BOXLITE_TRY(store->GetImage(reference));
+        return held;
       },
-      [this](Result<store::ImageRecord> image) { OnStored(std::move(image)); });
+      [this](Result<store::HeldImage> held) {
+        if (!held.ok()) return Finish(held.TakeError());
+        in_use_ = std::move(held.value().in_use);
+        OnStored(std::move(held.value().image));
+      });
 }
 
-void Prepare::OnStored(Result<store::ImageRecord> image) {
-  if (!image.ok()) return Finish(image.TakeError());
+void Prepare::OnStored(store::ImageRecord image) {
   job_.reset();
-  image_ = image.TakeValue();
-  Result<oci::Digest> digest = oci::Digest::Parse(image_.digest);
-  if (!digest.ok()) return Finish(digest.TakeError());
+  image_ = std::move(image);
+  Result<JobSpec> convert = ConvertJob(image_, store_.home().rootfs());
+  if (!convert.ok()) return Finish(convert.TakeError());
   disk_ = std::make_unique<DiskFile>(
-      host_, ConvertJob(image_, store_.home().rootfs(), digest.value().hex()),
-      [this](ByteSpan event) { OnEvent(event); },
+      host_, convert.TakeValue(), [this](ByteSpan event) { OnEvent(event); },
       [this](Result<UniqueFd> disk) { OnDisk(std::move(disk)); });
 }
 
 void Prepare::OnDisk(Result<UniqueFd> disk) {
   if (!disk.ok()) return Finish(disk.TakeError());
+  image_.disk_bytes = store::BytesOf(disk.value().get());
   std::weak_ptr<char> alive = alive_;
   proto::ProgressEvent ready;
   ready.phase = proto::Phase::kDone;
   Report(ready);
   if (alive.expired()) return;  // That was cancelled at the last moment.
-  Finish(Rootfs{std::move(image_), disk.TakeValue()});
+  Finish(Rootfs{std::move(image_), disk.TakeValue(), std::move(in_use_)});
 }
 
 void Prepare::OnEvent(ByteSpan record) {
+  Result<proto::EventHeader> header = proto::Decode<proto::EventHeader>(record);
+  if (!header.ok()) return;
+  if (header.value().type == proto::EventType::kProgress) return OnProgress(record);
+  if (header.value().type == proto::EventType::kFound && job_) return OnFound(record);
+}
+
+void Prepare::OnFound(ByteSpan record) {
+  Result<proto::FoundEvent> found = proto::Decode<proto::FoundEvent>(record);
+  Result<store::ImageRecord> image =
+      found.ok() ? ToRecord(found.value().image, reference_, RealtimeMs()) : found.TakeError();
+  Result<UniqueFd> staging = sys::Duplicate(job_->staging());
+  // What is wrong with it the end of the job will say.
+  if (image.ok() && staging.ok()) MakeEarly(image.value(), staging.TakeValue());
+}
+
+void Prepare::MakeEarly(const store::ImageRecord& image, UniqueFd staging) {
+  Result<JobSpec> convert = ConvertJob(image, store_.home().rootfs());
+  if (!convert.ok()) return;
+  convert.value().source = std::move(staging);
+  early_ = std::make_unique<DiskFile>(
+      host_, convert.TakeValue(), [](ByteSpan) {}, [](Result<UniqueFd>) {});
+}
+
+void Prepare::OnProgress(ByteSpan record) {
   Result<proto::ProgressEvent> event = proto::Decode<proto::ProgressEvent>(record);
   // The end is ours to tell, when everything is.
-  bool known = event.ok() && event.value().type == proto::EventType::kProgress &&
-               event.value().phase < proto::Phase::kDone;
+  bool known = event.ok() && event.value().phase < proto::Phase::kDone;
   if (known) Report(event.value());
 }
 
@@ -174,6 +223,7 @@ void Prepare::Report(const proto::ProgressEvent& event) {
 }
 
 void Prepare::Finish(Result<Rootfs> result) {
+  if (!result.ok()) result = WithHomeRoomHint(result.TakeError());
   Done<Rootfs> done = std::move(done_);  // It may destroy us.
   done(std::move(result));
 }

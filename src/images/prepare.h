@@ -5,6 +5,10 @@
 //   storing   blobs into the layout, the record         (worker)
 //   making    the disk, by CONVERT where it is missing  (DiskFile)
 //
+// A FETCH that has found the image lets its CONVERT begin, layer by layer as they come. That is a
+// DiskFile of its own whose end nobody waits for: making joins it, or finds the disk, or begins
+// anew where it has failed.
+//
 // Thread rule: the loop's thread.
 #pragma once
 
@@ -28,19 +32,23 @@ class Prepare : public Operation {
   // What looking found out: the record, or the job that will give it.
   struct Plan {
     std::optional<store::ImageRecord> image;
+    UniqueFd in_use;  // the image, or the blobs that the job counts on (store/in_use.h)
     JobSpec job;
     std::string reference;  // under which the job's result is recorded
   };
   static Result<Plan> Look(store::Store& store, const Wanted& wanted);
   static Result<Plan> LookForDigest(store::Store& store, const std::string& digest);
-  static Result<Plan> LookForLayout(const std::string& path);
+  static Result<Plan> LookForLayout(const store::Home& home, const std::string& path);
   static Result<Plan> LookForReference(store::Store& store, const Wanted& wanted);
 
   void OnPlan(Result<Plan> plan);
   void OnGot(Result<JobResult> result);
-  void OnStored(Result<store::ImageRecord> image);
+  void OnStored(store::ImageRecord image);
   void OnDisk(Result<UniqueFd> disk);
   void OnEvent(ByteSpan record);
+  void OnProgress(ByteSpan record);
+  void OnFound(ByteSpan record);
+  void MakeEarly(const store::ImageRecord& image, UniqueFd staging);
   void Report(const proto::ProgressEvent& event);
   void Finish(Result<Rootfs> result);
 
@@ -50,7 +58,9 @@ class Prepare : public Operation {
   Done<Rootfs> done_;
   std::string reference_;
   store::ImageRecord image_;
+  UniqueFd in_use_;
   std::unique_ptr<Job> job_;
+  std::unique_ptr<DiskFile> early_;
   std::unique_ptr<DiskFile> disk_;
   Tasks tasks_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

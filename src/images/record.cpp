@@ -2,7 +2,6 @@
 
 #include "images/images.h"
 #include "oci/digest.h"
-#include "proto/messages.h"
 
 namespace boxlite::images {
 namespace {
@@ -25,9 +24,8 @@ Result<void> CheckDigest(const std::string& text) {
 
 }  // namespace
 
-Result<store::ImageRecord> ToRecord(ByteSpan closed, const std::string& reference,
+Result<store::ImageRecord> ToRecord(const proto::ImageClosed& image, const std::string& reference,
                                     int64_t pulled_at_ms) {
-  proto::ImageClosed image = BOXLITE_TRY(proto::Decode<proto::ImageClosed>(closed));
   bool layout = reference.rfind(kLayoutScheme, 0) == 0;
   if (!layout && !image.reference.empty() && image.reference != reference)
     return Error(Code::kImage, "boxlite-image answered for " + image.reference +
@@ -47,6 +45,9 @@ Result<store::ImageRecord> ToRecord(ByteSpan closed, const std::string& referenc
   record.env = image.config.env;
   record.working_dir = image.config.working_dir;
   record.user = image.config.user;
+  record.labels = image.config.labels;
+  for (const proto::HistoryStep& step : image.config.history)
+    record.history.push_back({step.created, step.created_by, step.comment, step.empty_layer});
   BOXLITE_TRY(CheckDigest(image.digest));
   BOXLITE_TRY(CheckDigest(image.config_digest));
   for (const proto::Layer& layer : image.layers) {

@@ -4,15 +4,14 @@
 
 #include <string>
 
-#include "base/bytes.h"
 #include "base/result.h"
+#include "proto/messages.h"
 #include "store/records.h"
 
 namespace boxlite::images {
 
-// `closed` is the record ImageClosed. The image is recorded under `reference`; an answer for
-// another one is an error.
-Result<store::ImageRecord> ToRecord(ByteSpan closed, const std::string& reference,
+// The image is recorded under `reference`; an answer for another one is an error.
+Result<store::ImageRecord> ToRecord(const proto::ImageClosed& image, const std::string& reference,
                                     int64_t pulled_at_ms);
 
 }  // namespace boxlite::images

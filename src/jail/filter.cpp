@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -69,7 +70,7 @@ Result<void> Add(scmp_filter_ctx filter, std::span<const Rule> rules) {
 
 }  // namespace
 
-Result<void> LoadFilter(std::span<const Rule> rules) {
+Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown) {
   BOXLITE_TRY(InstallHandler());
   std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_TRAP),
                                                           seccomp_release);
@@ -79,6 +80,9 @@ Result<void> LoadFilter(std::span<const Rule> rules) {
   seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   BOXLITE_TRY(Add(filter.get(), kAlways));
   BOXLITE_TRY(Add(filter.get(), rules));
+  for (int call : unknown)
+    BOXLITE_TRY(Check(seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), call, 0),
+                      "add to the system-call filter"));
   return Check(seccomp_load(filter.get()), "load the system-call filter");
 }
 

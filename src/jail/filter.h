@@ -27,7 +27,8 @@ struct Rule {
   std::optional<Argument> argument;
 };
 
-// Needs no_new_privs. Cannot be taken back.
-Result<void> LoadFilter(std::span<const Rule> rules);
+// Needs no_new_privs. Cannot be taken back. A call of `unknown` is answered with ENOSYS, as by a
+// kernel that does not have it: for what has an older form that a filter can judge (clone3).
+Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown = {});
 
 }  // namespace boxlite::jail

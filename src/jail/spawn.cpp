@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clone.h"
 #include "base/sys.h"
 
 namespace boxlite::jail {
@@ -239,8 +240,8 @@ Result<Process> Attempt(Job& job, uint8_t* stack) {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);  // No handler of ours may run in the child.
   int pidfd = -1;
-  int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | job.plan.flags;
-  int pid = ::clone(RunChild, stack + kStackSize, flags, &job, &pidfd);
+  int flags = CLONE_PIDFD | SIGCHLD | job.plan.flags;
+  int pid = sys::CloneSharing(RunChild, stack + kStackSize, flags, &job, &pidfd);
   int clone_errno = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {
@@ -265,6 +266,7 @@ Child Finish(Process process, const Job& job, const std::vector<std::string>& re
   child.pidfd = std::move(process.pidfd);
   std::string namespaces = "namespaces: ";
   namespaces += job.plan.name ? job.plan.name : "none";
+  if (!job.spec->namespaces) namespaces += "; switched off by the box's options";
   for (const std::string& reason : refused) namespaces += "; refused by the host: " + reason;
   child.layers = {std::move(namespaces), "capabilities: dropped", "no_new_privs: set"};
   return child;
@@ -290,6 +292,7 @@ Result<Child> Spawn(const ChildSpec& spec) {
 
   std::vector<std::string> refused;
   for (const Plan& plan : kPlans) {
+    if (plan.flags != 0 && !spec.namespaces) continue;
     job.plan = plan;
     Result<Process> process = Attempt(job, stack.get());
     if (process.ok()) return Finish(process.TakeValue(), job, refused);

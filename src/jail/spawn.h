@@ -44,6 +44,7 @@ struct ChildSpec {
   std::vector<int> descriptors;
   std::vector<Bind> binds;
   std::vector<Limit> limits;
+  bool namespaces = true;  // false: the third plan at once
 };
 
 struct Child {

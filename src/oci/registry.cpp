@@ -10,13 +10,6 @@ std::string_view ApiHost(std::string_view host) {
   return host == kDefaultHost ? kDefaultHostApi : host;
 }
 
-Location At(const Registry& registry, std::string_view path) {
-  Location location{registry, registry.prefix};
-  if (!location.repository.empty()) location.repository += '/';
-  location.repository += path;
-  return location;
-}
-
 Transport TransportOf(std::string_view host, const std::vector<Registry>& registries) {
   for (const Registry& registry : registries)
     if (registry.host == host) return registry.transport;
@@ -44,11 +37,22 @@ Result<Registry> ParseRegistry(std::string_view text) {
   size_t slash = rest.find('/');
   registry.host = ApiHost(rest.substr(0, slash));
   if (slash != std::string_view::npos) registry.prefix = rest.substr(slash + 1);
-  if (!IsHost(registry.host) || (slash != std::string_view::npos && !IsPath(registry.prefix)))
-    return Error(Code::kInvalidArgument,
-                 "image registry \"" + std::string(text.substr(0, 300)) + "\" is not valid",
-                 "write [http://|https://]host[:port][/prefix]");
+  if (!IsHost(registry.host) || (slash != std::string_view::npos && !IsPath(registry.prefix))) {
+    // What stands before an @ may be a password.
+    bool secret = text.find('@') != std::string_view::npos;
+    std::string shown = secret ? "with an @" : "\"" + std::string(text.substr(0, 300)) + "\"";
+    return Error(
+        Code::kInvalidArgument, "image registry " + shown + " is not valid",
+        "write [http://|https://]host[:port][/prefix]; credentials come from docker login");
+  }
   return registry;
+}
+
+Location LocationAt(const Registry& registry, std::string_view path) {
+  Location location{registry, registry.prefix};
+  if (!location.repository.empty()) location.repository += '/';
+  location.repository += path;
+  return location;
 }
 
 std::vector<Location> Locations(const Reference& reference,
@@ -56,8 +60,9 @@ std::vector<Location> Locations(const Reference& reference,
   std::vector<Location> locations;
   if (!reference.host_written) {
     for (const Registry& registry : registries) {
-      locations.push_back(At(registry, reference.written));
-      if (reference.path != reference.written) locations.push_back(At(registry, reference.path));
+      locations.push_back(LocationAt(registry, reference.written));
+      if (reference.path != reference.written)
+        locations.push_back(LocationAt(registry, reference.path));
     }
   }
   std::string host(ApiHost(reference.host));

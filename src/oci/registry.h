@@ -32,6 +32,9 @@ struct Location {
   std::string Url() const { return registry.Url() + "/" + repository; }
 };
 
+// The repository `path` in a registry, below its prefix.
+Location LocationAt(const Registry& registry, std::string_view path);
+
 // In the order in which they are to be asked; never empty. A place that does not have the image
 // passes on to the next.
 std::vector<Location> Locations(const Reference& reference,

@@ -15,17 +15,21 @@ constexpr size_t kMaxExitFile = 256 * 1024;
 // Every column once, with its member: what is asked for, then what changes.
 template <typename Visitor, typename Box>
 void FixedColumns(Visitor& v, Box& box) {
-  v("id", box.id), v("name", box.name), v("image", box.image), v("rootfs_path", box.rootfs_path);
+  v("id", box.id), v("image", box.image), v("rootfs_path", box.rootfs_path);
   v("reference", box.reference), v("cpus", box.cpus), v("memory_mib", box.memory_mib);
   v("env", box.env), v("working_dir", box.working_dir), v("user", box.user);
   v("entrypoint", box.entrypoint), v("cmd", box.cmd);
   v("entrypoint_set", box.entrypoint_set), v("cmd_set", box.cmd_set), v("labels", box.labels);
-  v("flags", box.flags), v("engine_wanted", box.engine_wanted);
+  v("engine_wanted", box.engine_wanted);
   v("isolation_wanted", box.isolation_wanted), v("created_at_ms", box.created_at_ms);
+  v("max_open_files", box.limits.open_files), v("max_file_size", box.limits.file_size_bytes);
+  v("max_memory", box.limits.memory_bytes), v("max_cpu_seconds", box.limits.cpu_seconds);
+  v("max_processes", box.limits.processes);
 }
 
 template <typename Visitor, typename Box>
 void ChangingColumns(Visitor& v, Box& box) {
+  v("name", box.name), v("flags", box.flags);
   v("state", box.state), v("image_digest", box.image_digest), v("engine", box.engine);
   v("engine_reason", box.engine_reason), v("isolation", box.isolation), v("jail", box.jail);
   v("pid", box.process.pid), v("pid_start_time", box.process.start_time);
@@ -117,6 +121,14 @@ Result<void> CheckState(const BoxRecord& box, const BoxStates& expected) {
                "box " + (box.name.empty() ? box.id : box.name) + " is " + BoxStateName(box.state));
 }
 
+Result<void> CheckNameIsFree(Database& database, const BoxRecord& box) {
+  if (box.name.empty()) return {};
+  std::vector<BoxRecord> taken = BOXLITE_TRY(Select(database, "name = ?", box.name));
+  if (taken.empty() || taken.front().id == box.id) return {};
+  return Error(Code::kAlreadyExists, "a box named " + box.name + " exists already",
+               "choose another name, or remove that box");
+}
+
 Result<void> CheckDigestRecorded(Database& database, const std::string& digest) {
   Statement statement =
       BOXLITE_TRY(Statement::Prepare(database, "SELECT 1 FROM images WHERE digest = ?"));
@@ -136,12 +148,7 @@ Result<std::string> Store::NewId() {
 Result<void> Store::InsertBox(const BoxRecord& box) {
   std::lock_guard lock(mutex_);
   Transaction transaction = BOXLITE_TRY(Transaction::Begin(*database_));
-  if (!box.name.empty()) {
-    std::vector<BoxRecord> taken = BOXLITE_TRY(Select(*database_, "name = ?", box.name));
-    if (!taken.empty())
-      return Error(Code::kAlreadyExists, "a box named " + box.name + " exists already",
-                   "choose another name, or remove that box");
-  }
+  BOXLITE_TRY(CheckNameIsFree(*database_, box));
   Names names = AllNames();
   std::string sql = "INSERT INTO boxes (" + names.names + ") VALUES (" + names.marks + ")";
   Statement statement = BOXLITE_TRY(Statement::Prepare(*database_, sql));
@@ -193,6 +200,7 @@ Result<BoxRecord> Store::ChangeBox(const std::string& id, const BoxStates& expec
   BOXLITE_TRY(CheckState(box, expected));
   std::string digest = box.image_digest;
   change(box);
+  BOXLITE_TRY(CheckNameIsFree(*database_, box));
   if (box.image_digest != digest && !box.image_digest.empty())
     BOXLITE_TRY(CheckDigestRecorded(*database_, box.image_digest));
   Names names;

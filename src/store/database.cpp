@@ -178,6 +178,13 @@ Result<std::vector<std::string>> Statement::List(int column) {
   return DecodeList(AsBytes(Text(column)));
 }
 
+Result<int64_t> RunWith(Database& database, std::string_view sql, std::string_view parameter) {
+  Statement statement = BOXLITE_TRY(Statement::Prepare(database, sql));
+  statement.Bind(parameter);
+  BOXLITE_TRY(statement.Run());
+  return database.Changed();
+}
+
 // ---------------------------------------------------------------- Transaction
 
 Result<Transaction> Transaction::Begin(Database& database) {

@@ -88,6 +88,9 @@ class Statement {
   int bind_result_ = 0;  // the first failure
 };
 
+// One statement with one text parameter. The rows that it changed.
+Result<int64_t> RunWith(Database& database, std::string_view sql, std::string_view parameter);
+
 class Transaction {
  public:
   // Takes the write lock at once, so that what is read inside cannot change before it is written.

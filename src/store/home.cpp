@@ -11,6 +11,7 @@ namespace {
 constexpr mode_t kPrivateDir = 0700;
 constexpr mode_t kPrivateFile = 0600;
 constexpr int kDirFlags = O_RDONLY | O_DIRECTORY;
+constexpr uint64_t kStatBlock = 512;
 constexpr int kMaxTreeDepth = 32;  // our own trees are four deep
 
 Result<void> MakePath(const std::string& path) {
@@ -58,6 +59,24 @@ Result<void> RemoveBelow(int dir_fd, int depth) {
   for (const std::string& name : BOXLITE_TRY(sys::ListDir(dir_fd)))
     BOXLITE_TRY(RemoveEntry(dir_fd, name, depth));
   return {};
+}
+
+uint64_t BlockBytes(const struct stat& info) {
+  return static_cast<uint64_t>(info.st_blocks) * kStatBlock;
+}
+
+uint64_t BytesOfEntry(int dir_fd, const std::string& name, int depth) {
+  Result<struct stat> info = sys::StatAt(dir_fd, name, AT_SYMLINK_NOFOLLOW);
+  if (!info.ok()) return 0;
+  uint64_t bytes = BlockBytes(info.value());
+  if (!S_ISDIR(info.value().st_mode) || depth > kMaxTreeDepth) return bytes;
+  Result<UniqueFd> dir = sys::OpenAt(dir_fd, name, kDirFlags | O_NOFOLLOW);
+  if (!dir.ok()) return bytes;
+  auto names = sys::ListDir(dir.value().get());
+  if (!names.ok()) return bytes;
+  for (const std::string& child : names.value())
+    bytes += BytesOfEntry(dir.value().get(), child, depth + 1);
+  return bytes;
 }
 
 }  // namespace
@@ -126,6 +145,15 @@ Result<std::optional<UniqueFd>> Home::OpenConfig() const {
       .Context(path_)
       .WithCode(Code::kConfig)
       .WithHint("make config.json readable by this user");
+}
+
+uint64_t BytesOf(int fd) {
+  Result<struct stat> info = sys::Stat(fd);
+  return info.ok() ? BlockBytes(info.value()) : 0;
+}
+
+uint64_t BytesBelow(int dir_fd, const std::string& name) {
+  return BytesOfEntry(dir_fd, name, 0);
 }
 
 Result<void> RemoveTree(int dir_fd, const std::string& name) {

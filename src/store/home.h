@@ -3,7 +3,8 @@
 //
 //   db/boxlite.db             records (store.h)
 //   images/                   an OCI image layout: oci-layout, index.json, blobs/sha256/<hex>
-//   images/jobs/<key>/        lock, sock and staging/ of one job of boxlite-image
+//   images/lock               what processes work with (in_use.h)
+//   images/jobs/<key>/        lock, sock, log and staging/ or out of one job
 //   rootfs/<hex>.ext4         the root file system made from the image with that manifest digest
 //   boxes/<id>/               start, lock, exit, sock, log and disks of one box
 //   templates/                blank disks, later saved machines
@@ -16,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -60,6 +62,18 @@ class Home {
   std::string path_;
   UniqueFd root_, db_, images_, blobs_, jobs_, rootfs_, boxes_, templates_;
 };
+
+// Of a file in rootfs and of the disks in templates.
+constexpr const char* kDiskSuffix = ".ext4";
+
+// What the key of a job begins with that is not tried again.
+constexpr std::string_view kLoadJob = "load-";
+
+// Bytes on the disk that `name` in `dir_fd` and everything below it take, following no symlink;
+// 0 where it does not exist.
+uint64_t BytesBelow(int dir_fd, const std::string& name);
+// The same of an open file.
+uint64_t BytesOf(int fd);
 
 // Removes `name` in `dir_fd` and everything below it, following no symlink. What does not exist is
 // fine.

@@ -1,11 +1,12 @@
 // The images' half of Store: records, and putting blobs where they belong.
 #include <algorithm>
 #include <charconv>
-#include <set>
+#include <map>
 
 #include "base/sys.h"
 #include "base/sys_files.h"
 #include "oci/digest.h"
+#include "oci/reference.h"
 #include "store/database.h"
 #include "store/layout.h"
 #include "store/store.h"
@@ -14,11 +15,14 @@ namespace boxlite::store {
 namespace {
 
 constexpr size_t kTextsOfALayer = 4;
+constexpr size_t kTextsOfAStep = 4;
+constexpr size_t kMinDigestDigits = 4;  // of a digest's beginning that names an image
+constexpr std::string_view kAlgorithm = "sha256:";
 
 constexpr const char* kSelect =
     "SELECT ifnull(r.reference, ''), i.digest, i.media_type, i.manifest_size, i.config_digest, "
     "ifnull(r.source, ''), ifnull(r.pulled_at_ms, 0), i.size, i.architecture, i.os, i.created, "
-    "i.entrypoint, i.cmd, i.env, i.working_dir, i.user, i.layers "
+    "i.entrypoint, i.cmd, i.env, i.working_dir, i.user, i.layers, i.labels, i.history "
     "FROM images i LEFT JOIN refs r ON r.digest = i.digest ";
 
 std::vector<std::string> FlattenLayers(const std::vector<LayerRecord>& layers) {
@@ -42,6 +46,24 @@ Result<std::vector<LayerRecord>> UnflattenLayers(const std::vector<std::string>&
   return layers;
 }
 
+std::vector<std::string> FlattenHistory(const std::vector<HistoryRecord>& history) {
+  std::vector<std::string> texts;
+  for (const HistoryRecord& step : history) {
+    texts.insert(texts.end(), {step.created, step.created_by, step.comment,
+                               step.empty_layer != 0 ? "empty" : ""});
+  }
+  return texts;
+}
+
+std::vector<HistoryRecord> UnflattenHistory(const std::vector<std::string>& texts) {
+  std::vector<HistoryRecord> history;
+  for (size_t i = 0; i + kTextsOfAStep <= texts.size(); i += kTextsOfAStep) {
+    auto empty_layer = static_cast<uint8_t>(texts[i + 3].empty() ? 0 : 1);
+    history.push_back({texts[i], texts[i + 1], texts[i + 2], empty_layer});
+  }
+  return history;
+}
+
 Result<ImageRecord> ReadImage(Statement& row) {
   ImageRecord image;
   image.reference = row.Text(0);
@@ -62,16 +84,38 @@ Result<ImageRecord> ReadImage(Statement& row) {
   image.user = row.Text(15);
   std::vector<std::string> layers = BOXLITE_TRY(row.List(16));
   image.layers = BOXLITE_TRY(UnflattenLayers(layers));
+  image.labels = BOXLITE_TRY(row.List(17));
+  std::vector<std::string> history = BOXLITE_TRY(row.List(18));
+  image.history = UnflattenHistory(history);
   return image;
 }
 
-Result<std::vector<ImageRecord>> Select(Database& database, std::string_view tail,
+uint64_t DiskBytes(const Home& home, const std::string& digest) {
+  Result<oci::Digest> parsed = oci::Digest::Parse(digest);
+  return parsed.ok() ? BytesBelow(home.rootfs(), parsed.value().hex() + kDiskSuffix) : 0;
+}
+
+// What is not in the images' own rows.
+Result<void> Complete(const Home& home, Database& database, std::vector<ImageRecord>& images) {
+  Statement statement = BOXLITE_TRY(
+      Statement::Prepare(database, "SELECT digest, reference FROM refs ORDER BY reference"));
+  std::map<std::string, std::vector<std::string>> references;
+  while (BOXLITE_TRY(statement.Step())) references[statement.Text(0)].push_back(statement.Text(1));
+  for (ImageRecord& image : images) {
+    image.references = references[image.digest];
+    image.disk_bytes = DiskBytes(home, image.digest);
+  }
+  return {};
+}
+
+Result<std::vector<ImageRecord>> Select(const Home& home, Database& database, std::string_view tail,
                                         std::string_view parameter) {
   std::string sql = kSelect;
   Statement statement = BOXLITE_TRY(Statement::Prepare(database, sql.append(tail)));
   if (tail.find('?') != std::string_view::npos) statement.Bind(parameter);
   std::vector<ImageRecord> images;
   while (BOXLITE_TRY(statement.Step())) images.push_back(BOXLITE_TRY(ReadImage(statement)));
+  BOXLITE_TRY(Complete(home, database, images));
   return images;
 }
 
@@ -83,8 +127,8 @@ Result<void> WriteImage(Database& database, const ImageRecord& image) {
   Statement statement = BOXLITE_TRY(Statement::Prepare(
       database,
       "INSERT OR REPLACE INTO images (digest, media_type, manifest_size, config_digest, size, "
-      "architecture, os, created, entrypoint, cmd, env, working_dir, user, layers) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      "architecture, os, created, entrypoint, cmd, env, working_dir, user, layers, labels, "
+      "history) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   statement.Bind(image.digest);
   statement.Bind(image.media_type);
   statement.Bind(static_cast<int64_t>(image.manifest_size));
@@ -97,6 +141,8 @@ Result<void> WriteImage(Database& database, const ImageRecord& image) {
   statement.Bind(image.working_dir);
   statement.Bind(image.user);
   statement.BindBlob(EncodeList(FlattenLayers(image.layers)));
+  statement.BindBlob(EncodeList(image.labels));
+  statement.BindBlob(EncodeList(FlattenHistory(image.history)));
   return statement.Run();
 }
 
@@ -111,21 +157,25 @@ Result<void> WriteReference(Database& database, const ImageRecord& image) {
   return statement.Run();
 }
 
-// One statement with one text parameter.
-Result<int64_t> RunWith(Database& database, std::string_view sql, std::string_view parameter) {
-  Statement statement = BOXLITE_TRY(Statement::Prepare(database, sql));
-  statement.Bind(parameter);
-  BOXLITE_TRY(statement.Run());
-  return database.Changed();
+// kBusy, naming a box that has the image from that reference.
+Result<void> CheckUnused(Database& database, const std::string& reference) {
+  Statement statement = BOXLITE_TRY(Statement::Prepare(
+      database,
+      "SELECT iif(b.name <> '', b.name, b.id), count(*) FROM boxes b JOIN refs r ON r.digest = "
+      "b.image_digest AND r.reference = b.reference WHERE r.reference = ? HAVING count(*) > 0"));
+  statement.Bind(reference);
+  if (!BOXLITE_TRY(statement.Step())) return {};
+  int64_t others = statement.Number(1) - 1;
+  std::string more = others == 0 ? "" : " and " + std::to_string(others) + " more";
+  return Error(Code::kBusy, "image " + reference + " is used by box " + statement.Text(0) + more,
+               "remove the boxes made from it first");
 }
 
-Result<bool> IsUsedByBox(Database& database, const std::string& reference) {
-  Statement statement = BOXLITE_TRY(
-      Statement::Prepare(database,
-                         "SELECT 1 FROM boxes b JOIN refs r ON r.digest = b.image_digest AND "
-                         "r.reference = b.reference WHERE r.reference = ?"));
-  statement.Bind(reference);
-  return BOXLITE_TRY(statement.Step());
+// What may be the beginning of a digest's hexadecimal part; empty where it is none.
+std::string DigestBeginning(std::string_view name) {
+  if (name.starts_with(kAlgorithm)) name.remove_prefix(kAlgorithm.size());
+  bool hex = name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return hex && name.size() >= kMinDigestDigits ? std::string(name) : std::string();
 }
 
 }  // namespace
@@ -133,21 +183,42 @@ Result<bool> IsUsedByBox(Database& database, const std::string& reference) {
 Result<ImageRecord> Store::GetImage(const std::string& reference) {
   std::lock_guard lock(mutex_);
   std::vector<ImageRecord> images =
-      BOXLITE_TRY(Select(*database_, "WHERE r.reference = ?", reference));
+      BOXLITE_TRY(Select(*home_, *database_, "WHERE r.reference = ?", reference));
   if (images.empty()) return NoSuchImage(reference);
   return std::move(images.front());
 }
 
 Result<ImageRecord> Store::GetImageByDigest(const std::string& digest) {
   std::lock_guard lock(mutex_);
-  std::vector<ImageRecord> images = BOXLITE_TRY(Select(*database_, "WHERE i.digest = ?", digest));
+  std::vector<ImageRecord> images =
+      BOXLITE_TRY(Select(*home_, *database_, "WHERE i.digest = ?", digest));
   if (images.empty()) return NoSuchImage(digest);
   return std::move(images.front());
 }
 
+Result<ImageRecord> Store::FindImage(const std::string& name) {
+  Result<oci::Reference> reference = oci::ParseReference(name);
+  Result<ImageRecord> image = GetImage(reference.ok() ? reference.value().Canonical() : name);
+  if (image.ok() || image.error().code() != Code::kNotFound) return image;
+  std::string beginning = DigestBeginning(name);
+  if (beginning.empty()) return NoSuchImage(name);
+  std::lock_guard lock(mutex_);
+  // Hexadecimal digits only, so GLOB knows no special character in it.
+  std::vector<ImageRecord> found =
+      BOXLITE_TRY(Select(*home_, *database_,
+                         "WHERE i.digest GLOB 'sha256:' || ? || '*' GROUP BY i.digest", beginning));
+  if (found.empty()) return NoSuchImage(name);
+  if (found.size() > 1)
+    return Error(
+        Code::kInvalidArgument,
+        std::to_string(found.size()) + " images have a digest that begins with " + beginning,
+        "give more of the digest");
+  return std::move(found.front());
+}
+
 Result<std::vector<ImageRecord>> Store::ListImages() {
   std::lock_guard lock(mutex_);
-  return Select(*database_, "WHERE r.reference IS NOT NULL ORDER BY r.reference", {});
+  return Select(*home_, *database_, "WHERE r.reference IS NOT NULL ORDER BY r.reference", {});
 }
 
 Result<void> Store::CommitImage(const ImageRecord& image, int staging_fd) {
@@ -164,13 +235,24 @@ Result<void> Store::CommitImage(const ImageRecord& image, int staging_fd) {
   return transaction.Commit();
 }
 
+Result<void> Store::TagImage(const std::string& name, const std::string& reference) {
+  ImageRecord image = BOXLITE_TRY(FindImage(name));
+  std::lock_guard lock(mutex_);
+  Transaction transaction = BOXLITE_TRY(Transaction::Begin(*database_));
+  std::vector<ImageRecord> still =
+      BOXLITE_TRY(Select(*home_, *database_, "WHERE i.digest = ?", image.digest));
+  if (still.empty()) return NoSuchImage(name);
+  image.reference = reference;
+  BOXLITE_TRY(WriteReference(*database_, image));
+  BOXLITE_TRY(WriteIndex(*home_, *database_));
+  return transaction.Commit();
+}
+
 Result<void> Store::RemoveImage(const std::string& reference) {
   {
     std::lock_guard lock(mutex_);
     Transaction transaction = BOXLITE_TRY(Transaction::Begin(*database_));
-    if (BOXLITE_TRY(IsUsedByBox(*database_, reference)))
-      return Error(Code::kBusy, "image " + reference + " is used by a box",
-                   "remove the boxes made from it first");
+    BOXLITE_TRY(CheckUnused(*database_, reference));
     int64_t removed =
         BOXLITE_TRY(RunWith(*database_, "DELETE FROM refs WHERE reference = ?", reference));
     if (removed == 0) return NoSuchImage(reference);

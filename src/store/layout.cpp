@@ -58,8 +58,9 @@ Result<void> ReplaceFile(int dir_fd, const std::string& name, std::string_view t
   std::string draft = name + ".new";
   UniqueFd file =
       BOXLITE_TRY(sys::OpenAt(dir_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  BOXLITE_TRY(sys::WriteAll(file.get(), AsBytes(text)));
-  BOXLITE_TRY(sys::Sync(file.get()));
+  Result<void> written = sys::WriteAll(file.get(), AsBytes(text));
+  if (written.ok()) written = sys::Sync(file.get());
+  if (!written.ok()) return written.TakeError().Context(draft);
   return sys::RenameAt(dir_fd, draft, dir_fd, name);
 }
 

@@ -24,4 +24,11 @@ bool IsActive(BoxState state) {
   return state != BoxState::kCreated && state != BoxState::kStopped;
 }
 
+int64_t LayerOfStep(const ImageRecord& image, size_t n) {
+  if (n >= image.history.size() || image.history[n].empty_layer != 0) return -1;
+  int64_t layer = 0;
+  for (size_t i = 0; i < n; ++i) layer += image.history[i].empty_layer != 0 ? 0 : 1;
+  return layer < static_cast<int64_t>(image.layers.size()) ? layer : -1;
+}
+
 }  // namespace boxlite::store

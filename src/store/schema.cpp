@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kFileName = "boxlite.db";
 constexpr int64_t kApplicationId = 0x42584c54;  // "BXLT"
 
-// Texts are bytes; blobs named in the plural are lists (EncodeList), `layers` is one of four texts
-// for each layer.
+// Texts are bytes; blobs named in the plural, and `history`, are lists (EncodeList); `layers` and
+// `history` have four texts for each layer and each step.
 constexpr const char* kSteps[] = {
     R"sql(
     CREATE TABLE boxes (
@@ -75,6 +75,17 @@ constexpr const char* kSteps[] = {
       source TEXT NOT NULL,
       pulled_at_ms INTEGER NOT NULL
     ) STRICT;
+    )sql",
+    R"sql(
+    ALTER TABLE images ADD COLUMN labels BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE images ADD COLUMN history BLOB NOT NULL DEFAULT x'';
+    )sql",
+    R"sql(
+    ALTER TABLE boxes ADD COLUMN max_open_files INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE boxes ADD COLUMN max_file_size INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE boxes ADD COLUMN max_memory INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE boxes ADD COLUMN max_cpu_seconds INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE boxes ADD COLUMN max_processes INTEGER NOT NULL DEFAULT 0;
     )sql",
 };
 constexpr int64_t kVersion = std::size(kSteps);

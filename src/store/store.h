@@ -28,6 +28,7 @@
 
 namespace boxlite::store {
 
+class Claims;
 class Database;
 
 // Who starts a box takes its lock (Home::LockBox), empties boxes/<id>/exit, and only then records
@@ -70,8 +71,9 @@ class Store {
   Result<BoxRecord> GetBox(const std::string& id);
   Result<std::vector<BoxRecord>> ListBoxes();  // oldest first
   // Reads the record, lets `change` edit what became of the box, and writes it, in one transaction.
-  // kInvalidState, naming the state, where it is not one of `expected` (empty: any). Returns the
-  // record as written. `change` must not call the store.
+  // kInvalidState, naming the state, where it is not one of `expected` (empty: any);
+  // kAlreadyExists for a name that is taken. Returns the record as written. `change` must not call
+  // the store.
   Result<BoxRecord> ChangeBox(const std::string& id, const BoxStates& expected,
                               const std::function<void(BoxRecord&)>& change);
   // Deletes the record, then the box's directory. kNotFound (also where another process was
@@ -87,29 +89,45 @@ class Store {
   // ---- images
   Result<ImageRecord> GetImage(const std::string& reference);       // canonical; kNotFound
   Result<ImageRecord> GetImageByDigest(const std::string& digest);  // `reference` is any or empty
-  Result<std::vector<ImageRecord>> ListImages();                    // by reference
+  // By a reference in any spelling, by a digest, or by the beginning of a digest, with or without
+  // "sha256:" (4 digits at least); kNotFound, or kInvalidArgument where several begin so.
+  Result<ImageRecord> FindImage(const std::string& name);
+  Result<std::vector<ImageRecord>> ListImages();  // by reference
   // Moves the image's blobs from staging_fd (files <hex>, as boxlite-image left them in
   // staging/blobs/sha256; -1: none) into the layout, records the image, and lets `reference` name
   // it. kImage where a blob is neither staged nor stored, or is not what the record says.
   Result<void> CommitImage(const ImageRecord& image, int staging_fd);
+  // Lets `reference`, a canonical one, name the image that `name` finds, whatever it named before.
+  Result<void> TagImage(const std::string& name, const std::string& reference);
   // Removes the reference, and every blob and root file system that nothing else uses. kNotFound;
-  // kBusy where a box uses it.
+  // kBusy, naming the box, where one uses it.
   Result<void> RemoveImage(const std::string& reference);
   // index.json names an image that some other program put there.
   Result<bool> LayoutNames(const std::string& reference);
 
   // ---- files
   // Removes what no record names: boxes/<id>, rootfs/*.ext4, blobs, files that a crash left half
-  // made. A box that was to be removed at its end and is stopped goes as well.
+  // made. A box that was to be removed at its end and is stopped goes as well. What another process
+  // works with (in_use.h) stays.
   Result<void> CollectGarbage();
+  // The same, and what a broken-off fetch has left for the next try. kWithoutBox: first every
+  // reference whose image no box uses.
+  enum class Prune { kUnnamed, kWithoutBox };
+  Result<PruneReport> PruneImages(Prune what);
+  // As of now; what appears or goes meanwhile may be counted or not.
+  Result<DiskUsage> GetDiskUsage();
 
  private:
   Store(std::unique_ptr<Home> home, std::unique_ptr<Database> database);
 
   // All of these with mutex_ held.
   Result<BoxRecord> ReadBox(const std::string& id);
-  Result<void> ForgetUnused();
-  Result<void> RemoveUnusedFiles();
+  // `references`: those without a box go as well, and are named there.
+  Result<void> ForgetUnused(Claims& claims, std::vector<std::string>* references);
+  Result<void> ForgetReferences(Claims& claims, std::vector<std::string>& gone);
+  enum class Blobs { kKeep, kRemove };
+  Result<uint64_t> RemoveUnusedFiles(Blobs blobs);
+  Result<uint64_t> RemoveJobs(int64_t staging_life_s);
   Result<void> RemoveUnusedBoxDirs();
 
   std::unique_ptr<Home> home_;

@@ -2,6 +2,7 @@ import json
 import os
 import pathlib
 import shutil
+import ssl
 import subprocess
 
 import job
@@ -60,6 +61,32 @@ def faulty(layout):
         yield server
 
 
+class Authority:
+    """A certificate authority of the test's own, and what a server at 127.0.0.1 shows that it signed."""
+
+    def __init__(self, directory):
+        self.certificate, self.directory = directory / "authority.crt", directory
+        new_key = ["req", "-newkey", "rsa:2048", "-nodes"]
+        self.openssl(*new_key, "-x509", "-subj", "/CN=test", "-keyout", "authority.key", "-out", "authority.crt")
+        self.openssl(*new_key, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr")
+        (directory / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+        signing = ["-CA", "authority.crt", "-CAkey", "authority.key", "-CAcreateserial", "-extfile", "names"]
+        self.openssl("x509", "-req", "-in", "server.csr", *signing, "-out", "server.crt")
+
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, capture_output=True)
+
+    def context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.directory / "server.crt", self.directory / "server.key")
+        return context
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 class Workplace:
     """A directory for jobs, as the store would have it."""
 
@@ -73,13 +100,35 @@ class Workplace:
     def start(self, **files):
         return job.Job(self.program, self.directory, **files)
 
-    def fetch(self, reference, registries=(), platform=("", ""), **files):
-        process = self.start(staging=self.staging, blobs=self.store, **files)
-        return job.Image(process.run(job.fetch(reference, registries, platform)))
+    def fetch(self, reference, registries=(), platform=("", ""), made="", **files):
+        process = self.start_fetch(**files)
+        return job.Image(process.run(job.fetch(reference, registries, platform, made)))
+
+    def start_fetch(self, config=None, environment=None):
+        """`config` is a path or what is to be in config.json, `environment` the user's variables."""
+        if isinstance(config, dict):
+            path = self.directory / "config.json"
+            path.write_text(json.dumps(config))
+            config = path
+        if environment is not None:
+            path = self.directory / "environment"
+            path.write_bytes(b"".join(f"{name}={value}".encode() + b"\0" for name, value in environment.items()))
+            environment = path
+        return self.start(staging=self.staging, blobs=self.store, config=config, environment=environment)
 
     def import_layout(self, layout, reference="", platform=("", "")):
         process = self.start(staging=self.staging, blobs=self.store, layout=layout)
         return job.Image(process.run(job.import_layout(reference, platform)))
+
+    def load(self, archive, name=""):
+        """`archive` is a path or a descriptor."""
+        process = self.start(staging=self.staging, blobs=self.store, layout=archive)
+        return job.Loaded(process.run(job.load(name)))
+
+    def save(self, output, *images):
+        """`output` is a path or a descriptor."""
+        process = self.start(blobs=self.store, output=output)
+        return job.Error(job.fields(process.run(job.save(*images)))[1][0])
 
     def commit(self):
         """What the library does with the blobs of a job that went well."""
@@ -119,14 +168,19 @@ def platforms(layout, tmp_path_factory):
     return directory
 
 
+def copy_layout(layout, directory):
+    """A copy to change: its folder of blobs, its index's first entry, and the manifest that it names."""
+    shutil.copytree(layout, directory)
+    blobs = directory / "blobs/sha256"
+    entry = json.loads((directory / "index.json").read_text())["manifests"][0]
+    return blobs, entry, json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+
+
 @pytest.fixture(scope="session")
 def zstd_layout(layout, tmp_path_factory):
     """The small image with its layer compressed by zstd; its tag is "zstd"."""
     directory = tmp_path_factory.mktemp("zstd") / "busybox"
-    shutil.copytree(layout, directory)
-    blobs = directory / "blobs/sha256"
-    entry = json.loads((directory / "index.json").read_text())["manifests"][0]
-    manifest = json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+    blobs, entry, manifest = copy_layout(layout, directory)
     old = blobs / manifest["layers"][0]["digest"].removeprefix("sha256:")
     script = "gzip -dc < $1 | zstd -q"
     layer = subprocess.run(["sh", "-c", script, "sh", old], check=True, stdout=subprocess.PIPE).stdout
@@ -142,10 +196,7 @@ def zstd_layout(layout, tmp_path_factory):
 def layers_layout(layout, tmp_path_factory):
     """The small image with a dozen more layers; its tag is "layers"."""
     directory = tmp_path_factory.mktemp("layers") / "busybox"
-    shutil.copytree(layout, directory)
-    blobs = directory / "blobs/sha256"
-    entry = json.loads((directory / "index.json").read_text())["manifests"][0]
-    manifest = json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+    blobs, entry, manifest = copy_layout(layout, directory)
     for number in range(12):
         name = f"layer{number}"
         tar = subprocess.run(

@@ -11,8 +11,19 @@ import struct
 import subprocess
 
 HELLO, OPEN, ACCEPT, REFUSE, EVENT, CANCEL, CLOSE = 1, 2, 3, 4, 8, 9, 10
-FETCH, CONVERT, BLANK, IMPORT = 0x0301, 0x0302, 0x0303, 0x0304
-CODES = {0: "ok", 2: "not_found", 5: "invalid_argument", 6: "config", 8: "image", 9: "network", 22: "cancelled"}
+FETCH, CONVERT, BLANK, IMPORT, LOAD, SAVE = 0x0301, 0x0302, 0x0303, 0x0304, 0x0305, 0x0306
+PROGRESS, FOUND = 3, 4  # events
+CODES = {
+    0: "ok",
+    2: "not_found",
+    5: "invalid_argument",
+    6: "config",
+    7: "storage",
+    8: "image",
+    9: "network",
+    20: "resource_exhausted",
+    22: "cancelled",
+}
 CODES |= {1: "internal", 4: "invalid_state", 13: "unsupported", 25: "permission", 26: "busy"}
 DEADLINE = 60
 
@@ -86,18 +97,42 @@ class Image:
         self.layers = [Layer(layer) for layer in values.get(20, [])]
         self.source = text(values, 21)
         config = fields(values[19][0]) if 19 in values else {}
+        self.labels = [item.decode() for item in config.get(9, [])]
+        self.history = [fields(step) for step in config.get(10, [])]
         self.cmd = [item.decode() for item in config.get(4, [])]
         self.env = [item.decode() for item in config.get(5, [])]
 
 
-def fetch(reference, registries=(), platform=("", "")):
-    """`platform` is (os, architecture)."""
+class Loaded:
+    """LoadClosed."""
+
+    def __init__(self, record):
+        values = fields(record)
+        self.error = Error(values[1][0])
+        self.images = [Image(image) for image in values.get(16, [])]
+
+
+def fetch(reference, registries=(), platform=("", ""), made=""):
+    """`platform` is (os, architecture), `made` the digest of an image whose disk is made."""
     record = u16(1, FETCH) + field(16, reference) + b"".join(field(17, entry) for entry in registries)
-    return record + field(18, platform[1]) + field(19, platform[0])
+    return record + field(18, platform[1]) + field(19, platform[0]) + field(20, made)
 
 
 def import_layout(reference="", platform=("", "")):
     return u16(1, IMPORT) + field(16, reference) + field(17, platform[1]) + field(18, platform[0])
+
+
+def load(name="", platform=("", "")):
+    return u16(1, LOAD) + field(16, name) + field(17, platform[1]) + field(18, platform[0])
+
+
+def save(*images):
+    """Each is (digest, media type, references)."""
+    records = [
+        field(1, digest) + field(2, media_type) + b"".join(field(3, reference) for reference in references)
+        for digest, media_type, references in images
+    ]
+    return u16(1, SAVE) + b"".join(field(16, record) for record in records)
 
 
 def convert(layers):
@@ -138,15 +173,17 @@ class Client:
         self.send(OPEN, stream, request)
 
     def wait(self):
-        """The record of the CLOSE; progress goes to `self.progress`."""
-        self.progress = []
+        """The record of the CLOSE; progress goes to `self.progress`, the image that was found to `self.found`."""
+        self.progress, self.found = [], None
         while True:
             frame = self.receive()
             assert frame is not None, "the connection ended before its CLOSE"
             kind, _, payload = frame
-            if kind == EVENT:
-                values = fields(payload)
+            if kind == EVENT and number(values := fields(payload), 1) == PROGRESS:
                 self.progress.append(tuple(number(values, tag) for tag in range(16, 21)))
+            elif kind == EVENT:
+                assert number(values, 1) == FOUND
+                self.found = Image(values[16][0])
             elif kind == REFUSE:
                 return field(1, payload)
             elif kind == CLOSE:
@@ -157,8 +194,8 @@ class Client:
 
 
 class Job:
-    """A running boxlite-image. `files` are paths or descriptors by number of the protocol; `prepare` is called
-    in the child."""
+    """A running boxlite-image. `program` may be a list with arguments, `files` are paths or descriptors by number of
+    the protocol; `prepare` is called in the child."""
 
     def __init__(self, program, directory, prepare=None, **files):
         self.socket_path = os.path.join(directory, "s")
@@ -171,15 +208,22 @@ class Job:
         lock = os.open(os.path.join(directory, "lock"), os.O_CREAT | os.O_RDWR, 0o600)
         wanted = {3: theirs.fileno(), 4: listening.fileno(), 5: lock}
         opened = [lock]
-        for name, target in (("staging", 6), ("blobs", 7), ("output", 8), ("layout", 9), ("config", 10)):
+        for name, target in (
+            ("staging", 6),
+            ("blobs", 7),
+            ("output", 8),
+            ("layout", 9),
+            ("config", 10),
+            ("environment", 11),
+        ):
             path = files.get(name)
             if path is None:
                 continue
             flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC if name == "output" else os.O_RDONLY
-            opened.append(os.open(path, flags, 0o600))
+            opened.append(os.dup(path) if isinstance(path, int) else os.open(path, flags, 0o600))
             wanted[target] = opened[-1]
         self.process = subprocess.Popen(
-            [program],
+            program if isinstance(program, list) else [program],
             close_fds=False,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

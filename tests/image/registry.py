@@ -1,11 +1,23 @@
 """A registry that serves one real image layout and misbehaves on request.
 
-What docker-registry cannot be made to do: break off, lie, stall, redirect in circles, ask for a token.
+What docker-registry cannot be made to do: break off, lie, stall, redirect in circles, ask for a token. It
+answers ranges of blobs, and an absolute URI in place of a path, as a proxy is asked.
 """
 
+import hashlib
 import http.server
 import json
 import threading
+import urllib.parse
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+def descriptor(blob, media_type):
+    return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
 
 
 class FaultyRegistry:
@@ -26,6 +38,10 @@ class FaultyRegistry:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                registry.answer(self)
+
+            def do_POST(self):
+                self.body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 registry.answer(self)
 
             def log_message(self, *_):
@@ -55,11 +71,14 @@ class FaultyRegistry:
         body, media_type = self.find(handler.path)
         if body is None:
             send(handler, 404, b'{"errors": [{"code": "NAME_UNKNOWN", "message": "repository not known"}]}')
+        elif (start := first_of_range(handler)) is not None and kind == "blobs":
+            content_range = f"bytes {start}-{len(body) - 1}/{len(body)}"
+            send(handler, 206, body[start:], {"Content-Type": media_type, "Content-Range": content_range})
         else:
             send(handler, 200, body, {"Content-Type": media_type})
 
     def find(self, path):
-        parts = path.partition("?")[0].split("/")
+        parts = urllib.parse.urlsplit(path).path.split("/")
         if parts[1:3] != ["v2", "image"]:
             return None, None
         if parts[3] == "manifests" and parts[4] in ("latest", self.entry["digest"]):
@@ -74,6 +93,11 @@ class FaultyRegistry:
 
     def is_layer(self, handler):
         return any(handler.path.endswith(layer["digest"]) for layer in self.layers)
+
+
+def first_of_range(handler):
+    value = handler.headers.get("Range")
+    return int(value.removeprefix("bytes=").removesuffix("-")) if value else None
 
 
 def send(handler, status, body, headers=None):

@@ -8,6 +8,7 @@ import signal
 import ssl
 import struct
 import subprocess
+import sys
 
 import job
 import pytest
@@ -144,6 +145,23 @@ def test_damaged_blob_in_the_store_is_fetched_again(work, faulty):
     assert blob.name in work.staged()
 
 
+@pytest.mark.parametrize("change", ["another byte", "another length", "none"])
+@pytest.mark.parametrize("made", ["this image", "another"])
+def test_blob_of_the_image_whose_disk_is_made_is_not_read_again(work, faulty, change, made):
+    image = work.fetch("image", [faulty.url])
+    work.commit()
+    stored = work.store / image.layers[0].digest.removeprefix("sha256:")
+    contents = stored.read_bytes()
+    damaged = {"another byte": contents[:-1] + bytes([contents[-1] ^ 1]), "another length": contents[:-1]}
+    stored.write_bytes(damaged.get(change, contents))
+    faulty.requests.clear()
+    digest = image.digest if made == "this image" else "sha256:" + "0" * 64
+    again = work.fetch("image", [faulty.url], made=digest)
+    assert again.error.code == "ok" and again.digest == image.digest
+    asked = any(path.endswith(image.layers[0].digest) for path in faulty.requests)
+    assert asked == (change == "another length" or (change == "another byte" and made == "another"))
+
+
 def test_truncated_blob_is_tried_again_and_then_a_network_error(work, faulty):
     def truncate(handler, _):
         if not faulty.is_layer(handler):
@@ -158,7 +176,7 @@ def test_truncated_blob_is_tried_again_and_then_a_network_error(work, faulty):
     faulty.fault = truncate
     error = work.fetch("image", [faulty.url]).error
     assert error.code == "network" and faulty.url in error.message
-    assert len([path for path in faulty.requests if path.endswith(faulty.layers[0]["digest"])]) == 3
+    assert len([path for path in faulty.requests if path.endswith(faulty.layers[0]["digest"])]) == 5
     assert not (work.staging / "result").exists()
 
 
@@ -252,14 +270,18 @@ def test_redirect_to_a_file_is_not_followed(work, faulty):
     assert work.fetch("image", [faulty.url]).error.code == "network"
 
 
+def ask_for_token(handler, faulty):
+    challenge = f'Bearer realm="{faulty.url}/token",service="here",scope="repository:image:pull"'
+    send(handler, 401, b"", {"WWW-Authenticate": challenge})
+
+
 def test_anonymous_token_is_fetched_where_a_registry_asks_for_one(work, faulty):
     def guard(handler, _):
         if handler.path.startswith("/token"):
             assert "service=here" in handler.path and "scope=repository%3Aimage%3Apull" in handler.path
             send(handler, 200, b'{"token": "abc"}')
         elif handler.headers.get("Authorization") != "Bearer abc":
-            challenge = f'Bearer realm="{faulty.url}/token",service="here",scope="repository:image:pull"'
-            send(handler, 401, b"", {"WWW-Authenticate": challenge})
+            ask_for_token(handler, faulty)
         else:
             return False
         return True
@@ -268,7 +290,7 @@ def test_anonymous_token_is_fetched_where_a_registry_asks_for_one(work, faulty):
     assert work.fetch("image", [faulty.url]).error.code == "ok"
 
 
-def test_tokens_that_run_out_again_and_again_are_renewed(work, faulty, layers_layout):
+def test_tokens_that_run_out_again_and_again_are_renewed(work, layers_layout):
     """Each token is good for a few blobs: transfers that run side by side are refused together."""
     tokens = []
     uses = {}
@@ -282,8 +304,7 @@ def test_tokens_that_run_out_again_and_again_are_renewed(work, faulty, layers_la
         uses[token] = uses.get(token, 0) + 1
         if tokens and token == tokens[-1] and (kind != "blobs" or uses[token] <= 4):
             return False
-        challenge = f'Bearer realm="{faulty.url}/token",service="here",scope="repository:image:pull"'
-        send(handler, 401, b"", {"WWW-Authenticate": challenge})
+        ask_for_token(handler, faulty)
         return True
 
     with FaultyRegistry(layers_layout) as faulty:
@@ -302,8 +323,7 @@ def test_registry_that_refuses_every_token_is_a_permission_error(work, faulty):
             asked.append(handler.path)
             send(handler, 200, json.dumps({"token": f"token{len(asked)}"}).encode())
         elif (kind == "blobs" and faulty.is_layer(handler)) or not asked:
-            challenge = f'Bearer realm="{faulty.url}/token",service="here"'
-            send(handler, 401, b"", {"WWW-Authenticate": challenge})
+            ask_for_token(handler, faulty)
         else:
             return False
         return True
@@ -432,3 +452,17 @@ def test_client_that_breaks_the_protocol_is_dropped(work, faulty):
     assert process.client.receive() is None
     assert process.end() == 1
     assert "went away" in process.stderr
+
+
+GONE = """
+import os, socket, sys
+ours, theirs = socket.socketpair()
+ours.close()
+os.dup2(theirs.fileno(), 3)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_client_that_is_gone_before_it_is_greeted_ends_the_job(program):
+    process = subprocess.run([sys.executable, "-c", GONE, program], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert process.returncode == 1 and "went away" in process.stderr

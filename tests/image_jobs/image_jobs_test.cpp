@@ -1,5 +1,7 @@
 // ImageManager with the true boxlite-image: from a layout and from a registry to a disk, several
 // processes at once, killed helpers.
+#include "image_jobs.h"
+
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -10,29 +12,11 @@
 #include <filesystem>
 #include <string>
 
-#include "base/sys.h"
-#include "base/sys_files.h"
-#include "images/images.h"
-#include "thread_executor.h"
-
 namespace boxlite::images {
 namespace {
 
 using ::testing::Contains;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
-
-std::string Program() {
-  return BOXLITE_TEST_IMAGE;
-}
-
-std::string FilePath(const std::string& name) {
-  return BOXLITE_TEST_FILES "/" + name;
-}
-
-int Shell(const std::string& command) {
-  return ::system((command + " >/dev/null 2>&1").c_str());
-}
 
 size_t OpenDescriptors() {
   UniqueFd dir = sys::Open("/proc/self/fd", O_RDONLY | O_DIRECTORY).TakeValue();
@@ -51,50 +35,6 @@ std::vector<pid_t> WorkersOf(const std::string& home) {
   }
   return pids;
 }
-
-class ImageJobs : public ImagesFixture {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(sys::StatAt(AT_FDCWD, Program()).ok()) << "run this by ctest";
-    ASSERT_TRUE(sys::StatAt(AT_FDCWD, FilePath("registry.url")).ok()) << "run this by ctest";
-    ImagesFixture::SetUp();
-  }
-  using Ready = std::optional<Result<Rootfs>>;
-
-  ImageManager MakeManager(const std::string& program = Program()) {
-    return ImageManager({*loop_, *store_, *executor_, log_, program});
-  }
-  static Wanted Layout() {
-    Wanted wanted;
-    wanted.rootfs_path = FilePath("busybox");
-    return wanted;
-  }
-  static Wanted FromRegistry(const std::string& name) {
-    Wanted wanted;
-    wanted.reference = name;
-    UniqueFd file = sys::Open(FilePath("registry.url"), O_RDONLY).TakeValue();
-    wanted.registries = {sys::ReadFile(file.get(), 1000).TakeValue()};
-    return wanted;
-  }
-  Result<Rootfs> PrepareWith(ImageManager& manager, Wanted wanted) {
-    Ready ready;
-    auto operation = manager.Prepare(
-        std::move(wanted), [this](const auto& event) { last_ = event; }, Into(ready));
-    return std::move(Await(ready));
-  }
-  std::string DiskPath(const Rootfs& rootfs) {
-    return home_path() + "/rootfs/" + rootfs.image.digest.substr(7) + ".ext4";
-  }
-  // Waits until no boxlite-image works on any job any more.
-  void AwaitIdle() {
-    for (const std::string& key : sys::ListDir(home().jobs()).TakeValue()) {
-      UniqueFd lock = sys::OpenAt(home().jobs(), key + "/lock", O_RDWR | O_CREAT, 0600).TakeValue();
-      EXPECT_TRUE(sys::LockExclusive(lock.get(), sys::LockWait::kYes).TakeValue());
-    }
-  }
-
-  proto::ProgressEvent last_;
-};
 
 TEST_F(ImageJobs, Prepare_OfALayout_GivesAWholeFileSystem) {
   ImageManager manager = MakeManager();
@@ -132,6 +72,52 @@ TEST_F(ImageJobs, Prepare_FromARegistry_CanBeReadBySkopeo) {
   EXPECT_EQ(Shell("skopeo copy --insecure-policy " + layout + " dir:" + parent_ + "/copy"), 0);
 }
 
+TEST_F(ImageJobs, Save_CanBeReadBySkopeoAsBothForms) {
+  ImageManager manager = MakeManager();
+  ASSERT_TRUE(PrepareWith(manager, FromRegistry("busybox")).ok());
+  std::string archive = parent_ + std::string("/archive.tar");
+  ASSERT_TRUE(Save(manager, archive).ok());
+  std::string name = ":docker.io/library/busybox:latest";
+  std::string copy = "skopeo copy --insecure-policy ";
+  EXPECT_EQ(Shell(copy + "docker-archive:" + archive + name + " dir:" + parent_ + "/docker"), 0);
+  EXPECT_EQ(Shell(copy + "oci-archive:" + archive + name + " dir:" + parent_ + "/oci"), 0);
+  // The manifest is the one that was pulled, byte for byte; docker's form knows none.
+  std::string stored = store_->GetImage(name.substr(1)).TakeValue().digest.substr(7);
+  EXPECT_EQ(Shell("sha256sum " + std::string(parent_) + "/oci/manifest.json | grep " + stored), 0);
+}
+
+TEST_F(ImageJobs, Prepare_OfATagThatMoved_BringsTheNewVersionAndKeepsWhatIsInUse) {
+  std::string layout = parent_ + std::string("/layout");
+  ASSERT_EQ(Shell("cp -r " + FilePath("busybox") + " " + layout), 0);
+  // Nobody else's tag: the tests share the registry.
+  Wanted wanted = FromRegistry("moving-" + std::to_string(::getpid()) + ":1");
+  auto push = [&](const std::string& version) {
+    std::string image = layout + ":latest";
+    ASSERT_EQ(Shell("umoci config --image " + image + " --config.env VERSION=" + version), 0);
+    std::string host = wanted.registries[0].substr(7);
+    ASSERT_EQ(Shell("skopeo copy --insecure-policy --dest-tls-verify=false oci:" + image +
+                    " docker://" + host + "/" + wanted.reference),
+              0);
+  };
+  ImageManager manager = MakeManager();
+  push("one");
+  Rootfs first = PrepareWith(manager, wanted).TakeValue();
+  EXPECT_THAT(first.image.env, Contains("VERSION=one"));
+  push("two");
+  EXPECT_EQ(PrepareWith(manager, wanted).TakeValue().image.digest, first.image.digest);
+  wanted.refresh = Refresh::kAlways;
+  Rootfs second = PrepareWith(manager, wanted).TakeValue();
+  EXPECT_THAT(second.image.env, Contains("VERSION=two"));
+  EXPECT_EQ(store_->ListImages().TakeValue().size(), 1u);
+  AwaitIdle();
+  EXPECT_TRUE(store_->CollectGarbage().ok());
+  Wanted pinned;
+  pinned.digest = first.image.digest;
+  EXPECT_TRUE(PrepareWith(manager, pinned).ok()) << "`first` is in use";
+  for (const Rootfs* rootfs : {&first, &second})
+    EXPECT_EQ(Shell("e2fsck -fn " + DiskPath(*rootfs)), 0);
+}
+
 TEST_F(ImageJobs, Prepare_OfWhatWasPulled_AsksNobody) {
   ImageManager manager = MakeManager();
   Wanted wanted = FromRegistry("busybox");
@@ -141,6 +127,22 @@ TEST_F(ImageJobs, Prepare_OfWhatWasPulled_AsksNobody) {
   wanted.refresh = Refresh::kAlways;
   EXPECT_FALSE(PrepareWith(without, wanted).ok());
   EXPECT_TRUE(PrepareWith(manager, wanted).ok());
+}
+
+TEST_F(ImageJobs, Prepare_OfADamagedImageWithoutItsDisk_BringsItAgain) {
+  ImageManager manager = MakeManager();
+  Wanted wanted = FromRegistry("busybox");
+  wanted.refresh = Refresh::kAlways;
+  Rootfs first = PrepareWith(manager, wanted).TakeValue();
+  std::string blob = first.image.layers.front().digest.substr(7);
+  UniqueFd file = sys::OpenAt(home().blobs(), blob, O_WRONLY).TakeValue();
+  uint8_t byte = 0;  // A gzip stream begins with another.
+  ASSERT_TRUE(sys::WriteAllAt(file.get(), {&byte, 1}, 0).ok());
+  ASSERT_TRUE(PrepareWith(manager, wanted).ok()) << "its disk is made";
+  std::filesystem::remove(DiskPath(first));
+  Result<Rootfs> again = PrepareWith(manager, wanted);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(Shell("e2fsck -fn " + DiskPath(again.value())), 0);
 }
 
 TEST_F(ImageJobs, Prepare_OfWhatSkopeoPutThere_NeedsNoRegistry) {
@@ -276,6 +278,47 @@ TEST_F(ImageJobs, Remove_OfAnImage_FreesItsFiles) {
   removed.reset();
   operation = manager.Remove("busybox", Into(removed));
   EXPECT_EQ(Await(removed).error().code(), Code::kNotFound);
+}
+
+TEST_F(ImageJobs, Prepare_WithAProxyInTheEnvironment_GoesThroughIt) {
+  Wanted wanted = FromRegistry("images.test/busybox");
+  std::string proxy = wanted.registries[0];
+  wanted.registries = {"http://images.test"};
+  ImageManager without = MakeManager();
+  EXPECT_EQ(PrepareWith(without, wanted).error().code(), Code::kNetwork);
+  std::string environment = "LANG=C" + std::string(1, '\0') + "http_proxy=" + proxy + '\0';
+  ImageManager manager = MakeManager(Program(), environment);
+  Result<Rootfs> ready = PrepareWith(manager, wanted);
+  ASSERT_TRUE(ready.ok()) << ready.error().message();
+  EXPECT_EQ(ready.value().image.source, "http://images.test/busybox");
+}
+
+TEST_F(ImageJobs, CredentialHelper_IsNoChildOfOurs_AndEndsWithItsJob) {
+  std::string folder = parent_;
+  Write("config.json", R"({"credsStore": "slow"})", 0600);
+  Write("docker-credential-slow",
+        "#!/bin/sh\necho $$ > " + folder + "/new\nmv " + folder + "/new " + folder +
+            "/pid\nsleep 600\n",
+        0700);
+  std::string environment = "DOCKER_CONFIG=" + folder + '\0' + "PATH=" + folder + ":/usr/bin:/bin";
+  ImageManager manager = MakeManager(Program(), environment);
+  Wanted wanted;
+  wanted.reference = "127.0.0.1:9/private";
+  std::optional<Result<void>> begun;
+  std::unique_ptr<Operation> operation = manager.Prepare(
+      wanted,
+      [&](const proto::ProgressEvent&) {
+        while (!sys::StatAt(AT_FDCWD, folder + "/pid").ok()) ::usleep(1000);
+        EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG | __WALL), -1);
+        operation.reset();
+        Into(begun)(Result<void>());
+      },
+      [](Result<Rootfs>) { ADD_FAILURE() << "called back"; });
+  Await(begun);
+  AwaitIdle();
+  UniqueFd file = sys::Open(folder + "/pid", O_RDONLY).TakeValue();
+  pid_t helper = std::stoi(sys::ReadFile(file.get(), 100).TakeValue());
+  EXPECT_EQ(::kill(helper, 0), -1);
 }
 
 TEST_F(ImageJobs, Prepare_Repeated_LeavesNoDescriptorAndNoChild) {
