@@ -3,8 +3,11 @@
 #include <sys/reboot.h>
 
 #include "guest-agent/configure.h"
+#include "guest-agent/file_operations.h"
 #include "guest-agent/file_reader.h"
 #include "guest-agent/file_writer.h"
+#include "guest-agent/process_list.h"
+#include "guest-agent/tree_operations.h"
 #include "proto/messages.h"
 
 namespace boxlite::agent {
@@ -60,23 +63,42 @@ Result<void> Agent::CheckState(Op op) const {
 
 Result<std::unique_ptr<Operation>> Agent::Open(Stream stream, ByteSpan payload) {
   auto header = BOXLITE_TRY(proto::Decode<proto::OpenHeader>(payload));
-  switch (header.op) {
-    case Op::kConfigure:
-    case Op::kExec:
-    case Op::kWriteFile:
-    case Op::kReadFile:
-    case Op::kShutdown:
-      break;
-    default:
-      return Error(Code::kUnsupported, "the guest agent knows no operation " +
-                                           std::to_string(static_cast<uint16_t>(header.op)));
+  // They are numbered without gaps.
+  if (header.op < Op::kConfigure || header.op > Op::kListProcesses) {
+    return Error(Code::kUnsupported, "the guest agent knows no operation " +
+                                         std::to_string(static_cast<uint16_t>(header.op)));
   }
   BOXLITE_TRY(CheckState(header.op));
-  if (header.op == Op::kConfigure) return Configure(stream, payload);
-  if (header.op == Op::kExec) return Execution::Create(executions_, stream, payload);
-  if (header.op == Op::kWriteFile) return FileWriter::Create(loop_, stream, payload);
-  if (header.op == Op::kReadFile) return FileReader::Create(loop_, stream, payload);
-  return StartShutdown(stream, payload);
+  return Start(header.op, stream, payload);
+}
+
+Result<std::unique_ptr<Operation>> Agent::Start(Op op, Stream stream, ByteSpan payload) {
+  switch (op) {
+    case Op::kConfigure:
+      return Configure(stream, payload);
+    case Op::kExec:
+      return Execution::Create(executions_, stream, payload);
+    case Op::kWriteFile:
+      return FileWriter::Create(loop_, stream, payload);
+    case Op::kReadFile:
+      return FileReader::Create(loop_, stream, payload);
+    case Op::kPutTree:
+      return PutTree(loop_, reaper_, stream, payload);
+    case Op::kGetTree:
+      return GetTree(loop_, reaper_, stream, payload);
+    case Op::kListFiles:
+    case Op::kStatFile:
+    case Op::kMakeDirectory:
+    case Op::kRenameFile:
+    case Op::kRemoveFile:
+      return StartFileOperation(loop_, reaper_, stream, op, payload);
+    case Op::kListProcesses:
+      return ListProcesses(loop_, reaper_, stream, payload);
+    case Op::kShutdown:
+      return StartShutdown(stream, payload);
+    default:
+      return Error(Code::kUnsupported, "not an operation of the guest agent");
+  }
 }
 
 Result<std::unique_ptr<Operation>> Agent::Configure(Stream stream, ByteSpan payload) {

@@ -29,6 +29,7 @@ class Agent {
   enum class State { kBooted, kConfigured, kUnusable, kShuttingDown };
 
   Result<std::unique_ptr<Operation>> Open(Stream stream, ByteSpan payload);
+  Result<std::unique_ptr<Operation>> Start(proto::Op op, Stream stream, ByteSpan payload);
   Result<void> CheckState(proto::Op op) const;
   Result<std::unique_ptr<Operation>> Configure(Stream stream, ByteSpan payload);
   Result<std::unique_ptr<Operation>> StartShutdown(Stream stream, ByteSpan payload);

@@ -1,7 +1,9 @@
 #include "guest-agent/cgroup.h"
 
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -12,13 +14,49 @@ namespace boxlite::agent {
 namespace {
 
 constexpr size_t kMaxProcessList = 4 * 1024 * 1024;
+// Processes and threads that a box may have: each costs the kernel some 100 KiB.
+constexpr uint64_t kProcessesPerMib = 2, kLeastProcesses = 256, kMostProcesses = 32768;
+constexpr uint64_t kReservedShare = 8;  // one execution leaves an eighth to the others
+
+uint64_t SuggestedProcesses() {
+  struct sysinfo info {};
+  if (::sysinfo(&info) < 0) return kLeastProcesses;
+  uint64_t mib = uint64_t{info.totalram} * info.mem_unit >> 20;
+  return std::clamp(mib * kProcessesPerMib, kLeastProcesses, kMostProcesses);
+}
+
+// What PrepareCgroups has set.
+Result<uint64_t> BoxProcesses() {
+  std::string path = std::string(kCgroupRoot) + "/pids.max";
+  std::string text = BOXLITE_TRY(sys::ReadFileAt(AT_FDCWD, path, 64));
+  uint64_t most = kMostProcesses;  // root in the box has lifted it
+  std::from_chars(text.data(), text.data() + text.size(), most);
+  return most;
+}
+
+Result<void> WriteTo(const std::string& path, const std::string& text) {
+  UniqueFd file = BOXLITE_TRY(sys::Open(path, O_WRONLY));
+  Result<void> written = sys::WriteAll(file.get(), AsBytes(text));
+  return written.ok() ? std::move(written) : written.TakeError().Context(path);
+}
 
 }  // namespace
+
+Result<void> PrepareCgroups(uint64_t max_processes) {
+  const std::string root = kCgroupRoot;
+  BOXLITE_TRY(WriteTo(std::string(kCgroupTop) + "/cgroup.subtree_control", "+pids +cpu"));
+  BOXLITE_TRY(sys::MakeDirAt(AT_FDCWD, root, 0755));
+  BOXLITE_TRY(WriteTo(root + "/cgroup.subtree_control", "+pids +cpu"));
+  uint64_t most = max_processes != 0 ? max_processes : SuggestedProcesses();
+  return WriteTo(root + "/pids.max", std::to_string(most));
+}
 
 Result<Cgroup> Cgroup::Create(const std::string& name) {
   std::string path = std::string(kCgroupRoot) + "/" + name;
   BOXLITE_TRY(sys::MakeDirAt(AT_FDCWD, path, 0755));
   UniqueFd directory = BOXLITE_TRY(sys::Open(path, O_RDONLY | O_DIRECTORY));
+  uint64_t most = BOXLITE_TRY(BoxProcesses());
+  BOXLITE_TRY(WriteTo(path + "/pids.max", std::to_string(most - most / kReservedShare)));
   return Cgroup(std::move(path), std::move(directory));
 }
 

@@ -1,5 +1,8 @@
 // A cgroup for each execution: what a timeout or a kill reaches, however the processes in it have
-// detached themselves. No controller is switched on for it, so it costs a directory and no more.
+// detached themselves. They lie in one cgroup for the box's programs. Its processes, and those of
+// each execution, are bounded, and each has its share of the processors: a fork bomb leaves room
+// for other commands, and the agent, which is outside, its time. That holds against mistakes; root
+// in the box may change it.
 #pragma once
 
 #include <functional>
@@ -13,7 +16,11 @@
 
 namespace boxlite::agent {
 
-constexpr char kCgroupRoot[] = "/sys/fs/cgroup";
+constexpr char kCgroupTop[] = "/sys/fs/cgroup";
+constexpr char kCgroupRoot[] = "/sys/fs/cgroup/box";
+
+// Makes kCgroupRoot, once. `max_processes` is of all of it; 0: as many as the memory suggests.
+Result<void> PrepareCgroups(uint64_t max_processes);
 
 class Cgroup {
  public:

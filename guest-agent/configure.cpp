@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/sys.h"
+#include "guest-agent/cgroup.h"
 
 namespace boxlite::agent {
 namespace {
@@ -116,7 +117,7 @@ Result<void> MakeWorkingDirectory(const std::string& path) {
 
 // What a box writes goes to its disk when it is old (30 s), asked for (fsync) or more than two
 // fifths of the memory, not from a tenth on: most of it is read again or removed before that, and
-// the disk seldom outlives the box. Writing a file of 64 MB into 512 MiB is 1.7 times as fast.
+// the disk seldom outlives the box.
 Result<void> LetWritesWait() {
   constexpr struct {
     const char* path;
@@ -138,6 +139,7 @@ Result<BoxTree> ConfigureBox(const proto::Configure& request) {
   BOXLITE_TRY(SetHostname(hostname));
   BoxTree tree = BOXLITE_TRY(EnterBoxTree(request.root_device, request.scratch_device));
   BOXLITE_TRY(MountInBox());
+  BOXLITE_TRY(PrepareCgroups(request.max_processes));
   BOXLITE_TRY(LetWritesWait());
   BOXLITE_TRY(BringLoopbackUp());
   BOXLITE_TRY(WriteIdentity(hostname));

@@ -80,8 +80,7 @@ void Session::NewConnection() {
   CutStreams();
 }
 
-// Whose connection is over; those that were cut before and still end are told once more, which does
-// nothing.
+// One that was cut before and has not ended yet is told once more, which does nothing.
 void Session::CutStreams() {
   std::vector<Operation*> cut;
   for (auto& [key, operation] : streams_) cut.push_back(operation.get());

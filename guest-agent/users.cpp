@@ -137,6 +137,19 @@ Result<Identity> ResolveUser(std::string_view wanted, std::string_view passwd,
   return identity;
 }
 
+std::string NameOfUser(uid_t uid, std::string_view passwd) {
+  while (!passwd.empty()) {
+    auto user = ParseUser(TakeUntil(passwd, '\n'));
+    if (user && user->uid == uid) return std::string(user->name);
+  }
+  return {};
+}
+
+std::string ReadPasswd() {
+  auto passwd = ReadUserFile("/etc/passwd");
+  return passwd.ok() ? passwd.TakeValue() : std::string();
+}
+
 Result<Identity> LookUpUser(std::string_view wanted) {
   std::string passwd = BOXLITE_TRY(ReadUserFile("/etc/passwd"));
   std::string group = BOXLITE_TRY(ReadUserFile("/etc/group"));

@@ -30,4 +30,9 @@ Result<Identity> ResolveUser(std::string_view wanted, std::string_view passwd,
 // The same with the files of the tree we live in.
 Result<Identity> LookUpUser(std::string_view wanted);
 
+// The name that `passwd` has for a number; "" where it has none.
+std::string NameOfUser(uid_t uid, std::string_view passwd);
+// The box's /etc/passwd; "" where it has none that can be read.
+std::string ReadPasswd();
+
 }  // namespace boxlite::agent

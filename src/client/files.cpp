@@ -3,9 +3,6 @@
 #include <utility>
 
 namespace boxlite::client {
-namespace {
-
-constexpr uint32_t kReadWindow = 1024 * 1024;
 
 Result<void> DecodeClosed(Result<ByteSpan> how) {
   ByteSpan record = BOXLITE_TRY(std::move(how));
@@ -13,38 +10,44 @@ Result<void> DecodeClosed(Result<ByteSpan> how) {
   return proto::FromRecord(closed.status);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<FileWriter>> FileWriter::Open(helper::Connection& connection,
-                                                     proto::WriteFile request, Bytes data,
-                                                     TransferDone done) {
-  std::unique_ptr<FileWriter> writer(new FileWriter(std::move(done)));
-  writer->input_.Push(std::move(data), nullptr);
-  writer->input_.End();
-  writer->call_ = BOXLITE_TRY(connection.Open(proto::Encode(std::move(request)), 0, *writer));
-  return writer;
+Result<std::unique_ptr<Upload>> Upload::Open(helper::Connection& connection, ByteSpan request,
+                                             TransferDone done) {
+  std::unique_ptr<Upload> upload(new Upload(std::move(done)));
+  upload->call_ = BOXLITE_TRY(connection.Open(request, 0, *upload));
+  return upload;
 }
 
-void FileWriter::OnClosed(Result<ByteSpan> how) {
+void Upload::Write(Bytes data, InputQueue::Taken taken) {
+  input_.Push(std::move(data), std::move(taken));
+  Pump();
+}
+
+void Upload::End() {
+  input_.End();
+  Pump();
+}
+
+void Upload::Pump() {
+  if (accepted_) input_.Pump(*call_);
+}
+
+void Upload::OnClosed(Result<ByteSpan> how) {
   TransferDone done = std::move(done_);
   done(DecodeClosed(std::move(how)));
 }
 
-Result<std::unique_ptr<FileReader>> FileReader::Open(helper::Connection& connection,
-                                                     proto::ReadFile request, OnChunk chunk,
-                                                     TransferDone done) {
-  std::unique_ptr<FileReader> reader(new FileReader(std::move(chunk), std::move(done)));
-  request.window = kReadWindow;
-  reader->call_ =
-      BOXLITE_TRY(connection.Open(proto::Encode(std::move(request)), kReadWindow, *reader));
-  return reader;
+Result<std::unique_ptr<Download>> Download::Open(helper::Connection& connection, ByteSpan request,
+                                                 OnChunk chunk, TransferDone done) {
+  std::unique_ptr<Download> download(new Download(std::move(chunk), std::move(done)));
+  download->call_ = BOXLITE_TRY(connection.Open(request, kDownloadWindow, *download));
+  return download;
 }
 
-void FileReader::OnData(proto::Channel channel, ByteSpan data) {
+void Download::OnData(proto::Channel channel, ByteSpan data) {
   if (channel == proto::Channel::kOutput) chunk_(data);
 }
 
-void FileReader::OnClosed(Result<ByteSpan> how) {
+void Download::OnClosed(Result<ByteSpan> how) {
   TransferDone done = std::move(done_);
   done(DecodeClosed(std::move(how)));
 }

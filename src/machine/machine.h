@@ -44,6 +44,8 @@ struct MachineSpec {
   bool scratch_disk = false;            // a disk is in Slot::kScratchDisk
   std::string qemu_path;                // for the qemu engine
   uint32_t translation_cache_mib = 64;  // for the qemu engine with TCG
+  bool jailed = true;    // the engine's own process, in namespaces with an empty root
+  bool filtered = true;  // its system calls
 };
 
 struct BoxIdentity {

@@ -85,8 +85,7 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
       tcg ? "tcg,tb-size=" + std::to_string(spec.translation_cache_mib) : "kvm";
   if (tcg && spec.cpus > 1) accelerator += ",thread=multi";
   std::vector<std::string> argv = {
-      program, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-sandbox",
-      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-M",
+      program, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M",
       // No ACPI: then QEMU announces the virtio-mmio devices on the kernel's command line. Without
       // an RTC the kernel waits a second for one. PIC and PIT are for TCG, whose local APIC is not
       // trusted without them.
@@ -94,6 +93,10 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
       "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", CpuOf(spec),
       "-smp", std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
       KernelCommandLine(spec)};
+  if (spec.filtered)
+    argv.insert(
+        argv.end(),
+        {"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
   AddDevices(argv, spec);
   return argv;
 }
@@ -180,6 +183,7 @@ Result<jail::ChildSpec> QemuCommand(const MachineParts& parts, const QemuChannel
   place(kInitramfs, spec.initramfs.get());
   child.binds = Binds(program, kernel, initramfs, spec.accelerator);
   child.limits = Limits(spec);
+  child.namespaces = spec.jailed;
   return child;
 }
 

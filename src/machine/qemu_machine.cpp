@@ -67,6 +67,9 @@ Result<std::unique_ptr<Machine>> QemuMachine::Create(MachineParts parts) {
   auto child = jail::Spawn(command);
   if (!child.ok()) return child.TakeError().WithCode(Code::kEngine).Context("start QEMU");
   machine->child_ = child.TakeValue();
+  machine->child_.layers.push_back(
+      parts.spec.filtered ? "system calls: filtered by QEMU's own sandbox"
+                          : "system calls: not filtered; switched off by the box's options");
   machine->agent_ = std::move(agent.first);
   machine->monitor_fd_ = std::move(monitor.first);
   machine->console_fd_ = std::move(console.first);
@@ -103,9 +106,7 @@ Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
 
 void QemuMachine::Answer(Completion done, Error why) {
   auto fire = [done = std::move(done), why = std::move(why)] { done(why); };
-  answers_.erase(std::remove_if(answers_.begin(), answers_.end(),
-                                [](const auto& answer) { return !answer->active(); }),
-                 answers_.end());
+  std::erase_if(answers_, [](const auto& answer) { return !answer->active(); });
   answers_.push_back(std::make_unique<loop::Timer>(*loop_, std::move(fire)));
   answers_.back()->Start(0);
 }

@@ -4,29 +4,26 @@
 
 namespace boxlite::proto {
 
+// Every program's: its first client, the socket where others connect, and the lock that says that
+// it lives.
+constexpr int kControl = 3;
+constexpr int kListener = 4;
+constexpr int kLock = 5;
+
 // boxlite-vm's.
-enum VmDescriptor : int {
-  kVmControl = 3,
-  kVmListener = 4,
-  kVmLock = 5,
-  kVmExit = 6,
-  kVmKernel = 7,
-  kVmInitramfs = 8,
-  kVmRootDisk = 9,
-  kVmScratchDisk = 10,
-  kVmLog = 11,
-};
+constexpr int kVmExit = 6;
+constexpr int kVmKernel = 7;
+constexpr int kVmInitramfs = 8;
+constexpr int kVmRootDisk = 9;
+constexpr int kVmScratchDisk = 10;
+constexpr int kVmLog = 11;
 
 // boxlite-image's; which of them are there depends on the job.
-enum ImageDescriptor : int {
-  kImageControl = 3,
-  kImageListener = 4,
-  kImageLock = 5,
-  kImageStaging = 6,
-  kImageBlobs = 7,
-  kImageOut = 8,
-  kImageSource = 9,
-  kImageConfig = 10,
-};
+constexpr int kImageStaging = 6;
+constexpr int kImageBlobs = 7;
+constexpr int kImageOut = 8;
+constexpr int kImageSource = 9;
+constexpr int kImageConfig = 10;
+constexpr int kImageEnvironment = 11;
 
 }  // namespace boxlite::proto

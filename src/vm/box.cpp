@@ -155,6 +155,7 @@ size_t Box::AgentPending() const {
 void Box::OnOperation(ClientId client, uint32_t stream, proto::Op op, ByteSpan request) {
   if (op == proto::Op::kInfo) return AnswerInfo(client, stream);
   if (op == proto::Op::kStop) return OnStop(client, stream, request);
+  if (op == proto::Op::kSignalMain) return OnSignalMain(client, stream, request);
   if (launch_ == Operation{client, stream} && state_ == State::kBooting) return;
   Error error(Code::kInvalidState, "the box was launched already");
   relay_.Answer(client, stream, Kind::kRefuse, proto::Encode(proto::ToRecord(error)));
@@ -179,6 +180,14 @@ void Box::OnStop(ClientId client, uint32_t stream, ByteSpan request) {
   Stop(ExitReason::kStopped, "it was asked to stop", stop.value().timeout_ms);
 }
 
+void Box::OnSignalMain(ClientId client, uint32_t stream, ByteSpan request) {
+  auto signal = proto::Decode<proto::SignalMain>(request);
+  Result<void> sent =
+      signal.ok() ? relay_.SignalMain(signal.value().number) : Result<void>(signal.TakeError());
+  if (sent.ok()) return relay_.Answer(client, stream, Kind::kClose, proto::Encode(proto::Closed{}));
+  relay_.Answer(client, stream, Kind::kRefuse, proto::Encode(proto::ToRecord(sent.error())));
+}
+
 void Box::OnOperationCancelled(ClientId, uint32_t, proto::Op op) {
   // A stop cannot be taken back.
   if (op == proto::Op::kLaunch)
@@ -198,6 +207,7 @@ void Box::OnAgentHello(const proto::Hello& hello) {
   configure.root_device = "vda";
   configure.scratch_device = parts_.launch.has_scratch ? "vdb" : "";
   configure.working_dir = parts_.launch.working_dir;
+  configure.max_processes = parts_.launch.max_processes;
   state_ = State::kConfiguring;
   deadline_.Start(kConfigureMs);
   configure_ = relay_.OpenOwn(proto::Encode(configure));

@@ -82,6 +82,7 @@ class Box : private RelayOwner {
   void OnMainExited(int32_t exit_code) override;
   void OnLaunch(ClientId client, uint32_t stream);
   void OnStop(ClientId client, uint32_t stream, ByteSpan request);
+  void OnSignalMain(ClientId client, uint32_t stream, ByteSpan request);
   void AnswerInfo(ClientId client, uint32_t stream);
 
   // Life

@@ -90,7 +90,7 @@ Result<void> Replace(int from, int to) {
 Result<void> TidyUp(char** environment) {
   jail::ClearEnvironment(environment);
   std::vector<int> keep = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  for (int fd = proto::kVmControl; fd <= proto::kVmLog; ++fd) {
+  for (int fd = proto::kControl; fd <= proto::kVmLog; ++fd) {
     if (sys::SetCloseOnExec(fd, true).ok()) keep.push_back(fd);
   }
   BOXLITE_TRY(jail::CloseDescriptorsExcept(keep));
@@ -102,13 +102,17 @@ Result<void> TidyUp(char** environment) {
   return Replace(keep.back() == proto::kVmLog ? proto::kVmLog : null.get(), STDERR_FILENO);
 }
 
-Result<void> LockIn(jail::Report& report) {
+Result<void> LockIn(jail::Report& report, SystemCalls calls) {
   report.Add("boxlite-vm dumps", "off", jail::ForbidDumps());
   report.Add("boxlite-vm limits", "set", jail::LimitResources(kLimits));
   report.Add("boxlite-vm capabilities", "dropped", jail::DropCapabilities());
   BOXLITE_TRY(jail::NoNewPrivileges());
   report.Add("boxlite-vm no_new_privs: set");
-  report.Add("boxlite-vm system calls", "filtered", jail::LoadFilter(kRules));
+  if (calls == SystemCalls::kFiltered) {
+    report.Add("boxlite-vm system calls", "filtered", jail::LoadFilter(kRules));
+  } else {
+    report.Add("boxlite-vm system calls: not filtered; switched off by the box's options");
+  }
   return {};
 }
 

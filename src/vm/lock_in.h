@@ -2,6 +2,8 @@
 // on it opens nothing by name. Main thread, before there is another.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 #include "jail/jail.h"
 
@@ -11,7 +13,8 @@ namespace boxlite::vm {
 // standard streams away from the caller's.
 Result<void> TidyUp(char** environment);
 
+enum class SystemCalls : uint8_t { kFiltered, kUnfiltered };
 // Notes each layer in `report`; one that our own design needs and that fails is an error.
-Result<void> LockIn(jail::Report& report);
+Result<void> LockIn(jail::Report& report, SystemCalls calls);
 
 }  // namespace boxlite::vm

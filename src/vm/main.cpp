@@ -27,8 +27,8 @@ int Complain(const Error& error) {
 }
 
 Result<void> CheckDescriptors() {
-  for (int fd : {proto::kVmControl, proto::kVmListener, proto::kVmLock, proto::kVmExit,
-                 proto::kVmKernel, proto::kVmInitramfs, proto::kVmRootDisk, proto::kVmLog}) {
+  for (int fd : {proto::kControl, proto::kListener, proto::kLock, proto::kVmExit, proto::kVmKernel,
+                 proto::kVmInitramfs, proto::kVmRootDisk, proto::kVmLog}) {
     if (::fcntl(fd, F_GETFD) < 0)
       return Error(Code::kInvalidArgument,
                    "descriptor " + std::to_string(fd) +
@@ -76,7 +76,7 @@ Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
   parts.engine = BOXLITE_TRY(ChooseEngine(parts.launch, accelerator));
   parts.signals = BOXLITE_TRY(CatchSignals());
   parts.machine = BOXLITE_TRY(StartMachine(parts.launch, accelerator));
-  parts.listener.Reset(proto::kVmListener);
+  parts.listener.Reset(proto::kListener);
   parts.exit_file = BOXLITE_TRY(sys::Duplicate(proto::kVmExit));
   parts.log_file.Reset(proto::kVmLog);
   return {};
@@ -90,10 +90,10 @@ Result<FirstClient> SpareOf(const FirstClient& client) {
   return spare;
 }
 
-Result<jail::Report> StartLockedIn(Box& box) {
+Result<jail::Report> StartLockedIn(Box& box, SystemCalls calls) {
   BOXLITE_TRY(box.Start());
   jail::Report report;
-  BOXLITE_TRY(LockIn(report));
+  BOXLITE_TRY(LockIn(report, calls));
   return report;
 }
 
@@ -103,7 +103,7 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   if (!checked.ok()) return Complain(checked.error());
   Result<void> tidied = TidyUp(environment);
   if (!tidied.ok()) return GiveUp(proto::ExitReason::kBoot, tidied.error());
-  auto client = ReadLaunch(UniqueFd(proto::kVmControl));
+  auto client = ReadLaunch(UniqueFd(proto::kControl));
   if (!client.ok()) return GiveUp(ReasonWithoutLaunch(client.error()), client.error());
   Box::Parts parts;
   parts.started_ns = started_ns;
@@ -114,8 +114,9 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   if (!loop.ok()) return GiveUp(parts.first_client, loop.error());
   auto spare = SpareOf(parts.first_client);
   if (!spare.ok()) return GiveUp(parts.first_client, spare.error());
+  auto calls = parts.launch.no_seccomp == 0 ? SystemCalls::kFiltered : SystemCalls::kUnfiltered;
   Box box(*loop.value(), std::move(parts));
-  auto jail = StartLockedIn(box);
+  auto jail = StartLockedIn(box, calls);
   if (!jail.ok()) return GiveUp(spare.value(), jail.error());
   spare.value().socket.Reset();
   box.SetJail(jail.value().lines());

@@ -74,6 +74,9 @@ class Relay {
   // agent. Operations of boxlite-vm's stay open for Answer.
   void EndStreams(Error why);
 
+  // To the main process of the execution opened with kExecMain; kInvalidState where none runs.
+  Result<void> SignalMain(uint8_t number);
+
   // A request of ours to the agent; OnOwnClosed tells its end. The number is the agent's.
   uint32_t OpenOwn(ByteSpan request);
   // ACCEPT keeps the operation open, REFUSE and CLOSE end it. One that is over is ignored.

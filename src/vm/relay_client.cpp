@@ -13,11 +13,26 @@ Error Broken(const char* what) {
 }
 
 bool IsOwn(Op op) {
-  return op == Op::kLaunch || op == Op::kInfo || op == Op::kStop;
+  return op == Op::kLaunch || op == Op::kInfo || op == Op::kStop || op == Op::kSignalMain;
 }
 
 bool IsRelayed(Op op) {
-  return op == Op::kExec || op == Op::kWriteFile || op == Op::kReadFile;
+  switch (op) {
+    case Op::kExec:
+    case Op::kWriteFile:
+    case Op::kReadFile:
+    case Op::kPutTree:
+    case Op::kGetTree:
+    case Op::kListFiles:
+    case Op::kStatFile:
+    case Op::kMakeDirectory:
+    case Op::kRenameFile:
+    case Op::kRemoveFile:
+    case Op::kListProcesses:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // The fields of EXEC that concern the relay.
@@ -182,6 +197,18 @@ Result<void> Relay::OnClientCredit(Client& client, Stream& stream, const proto::
   if (client.credit > kMaxClientCredit) return Broken("more CREDIT than a client may grant");
   ToAgent(stream, Kind::kCredit, frame.payload, frame.header.channel);
   return {};
+}
+
+Result<void> Relay::SignalMain(uint8_t number) {
+  for (auto& [agent_number, stream] : streams_) {
+    if ((stream->exec_flags & proto::kExecMain) == 0 || !stream->accepted) continue;
+    proto::SignalEvent event;
+    event.scope = proto::SignalScope::kProcess;
+    event.number = number;
+    ToAgent(*stream, Kind::kEvent, proto::Encode(event));
+    return {};
+  }
+  return Error(Code::kInvalidState, "the box has no main command that runs");
 }
 
 void Relay::Refuse(ClientId id, uint32_t number, const Error& why) {

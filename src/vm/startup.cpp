@@ -113,6 +113,8 @@ Result<std::unique_ptr<machine::Machine>> StartMachine(const proto::Launch& laun
   parts.spec.whole_kernel_log = launch.kernel_log != 0;
   parts.spec.scratch_disk = launch.has_scratch != 0;
   parts.spec.qemu_path = launch.qemu_path;
+  parts.spec.jailed = launch.no_jail == 0;
+  parts.spec.filtered = launch.no_seccomp == 0;
   return machine::CreateQemuMachine(std::move(parts));
 }
 

@@ -75,7 +75,7 @@ TEST(Connection, HostGone_EndsItsExecutionsAndGreetsTheNext) {
   machine.RunUntil([&] { return machine.at(stream).received[kOutput] > 0; });
   machine.Reconnect();
   EXPECT_EQ(machine.Shell("until ! pidof yes sleep; do :; done").closed.exit_code, 0);
-  EXPECT_EQ(machine.Shell("ls -d /sys/fs/cgroup/exec-* | wc -l").output, "1\n");
+  EXPECT_EQ(machine.Shell("ls -d /sys/fs/cgroup/box/exec-* | wc -l").output, "1\n");
 }
 
 TEST(Connection, HostBreaksTheProtocol_IsGreetedAnew) {

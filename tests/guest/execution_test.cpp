@@ -25,7 +25,7 @@ class Execution : public testing::Test {
 
   // No process of an execution is left, and no cgroup.
   void ExpectNothingLeft() {
-    auto outcome = machine_.Shell("ls -d /sys/fs/cgroup/exec-* | wc -l");
+    auto outcome = machine_.Shell("ls -d /sys/fs/cgroup/box/exec-* | wc -l");
     EXPECT_EQ(outcome.output, "1\n") << "only the one that asks";
   }
   proto::ErrorRecord Refused(proto::Exec request) {
