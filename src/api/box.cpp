@@ -1,4 +1,4 @@
-// Boxes: create, find, start, stop, remove, and their files.
+// Boxes: create, find, start, stop, remove.
 #include "api/handles.h"
 
 namespace api = boxlite::api;
@@ -10,8 +10,6 @@ namespace {
 
 constexpr boxlite_box_options kDefaults = BOXLITE_BOX_OPTIONS_INIT;
 constexpr uint32_t kDefaultStopMs = 10'000;
-constexpr uint32_t kDefaultFileMode = 0644;
-constexpr uint32_t kFileModeBits = 07777;
 
 Result<boxlite::box::BoxOptions> Read(const boxlite_box_options* given) {
   boxlite_box_options in = BOXLITE_TRY(api::ReadOptions(given, kDefaults));
@@ -36,17 +34,9 @@ Result<boxlite::box::BoxOptions> Read(const boxlite_box_options* given) {
       api::Enumerator<boxlite::proto::Engine>(in.engine, BOXLITE_ENGINE_QEMU, "engine"));
   options.isolation = BOXLITE_TRY(api::Enumerator<boxlite::proto::Isolation>(
       in.isolation, BOXLITE_ISOLATION_SOFTWARE, "isolation"));
+  options.limits = {in.max_open_files, in.max_file_size_bytes, in.max_memory_bytes,
+                    in.max_cpu_seconds, in.max_processes};
   return options;
-}
-
-Result<void> NeedBytes(const void* data, size_t size) {
-  return size == 0 ? Result<void>() : api::Need(data, "data");
-}
-
-Result<void> NeedPath(const char* path) {
-  BOXLITE_TRY(api::Need(path, "path"));
-  if (path[0] == '/') return {};
-  return Error(Code::kInvalidArgument, "path \"" + std::string(path) + "\" is not absolute");
 }
 
 }  // namespace
@@ -97,82 +87,68 @@ boxlite_status boxlite_box_start(boxlite_box* box, boxlite_progress_cb progress,
                                  boxlite_done_cb done, void* user_data,
                                  boxlite_finalize_cb finalize, boxlite_operation** operation,
                                  boxlite_error** err) {
-  return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
-    BOXLITE_TRY(api::NeedHandle(box, "box"));
-    auto started =
-        BOXLITE_TRY(box->runtime->StartBox(box->id, api::Progress(progress, user_data),
-                                           api::DoneCallbacks(done, user_data, finalize)));
-    api::GiveOperation(operation, box->runtime, std::move(started));
-    return {};
+  return api::Operate(box, "box", operation, err, [&]() -> api::Started {
+    return box->runtime->StartBox(box->id, api::Progress(progress, user_data),
+                                  api::DoneCallbacks(done, user_data, finalize));
   });
 }
 
 boxlite_status boxlite_box_stop(boxlite_box* box, uint32_t timeout_ms, boxlite_done_cb done,
                                 void* user_data, boxlite_finalize_cb finalize,
                                 boxlite_operation** operation, boxlite_error** err) {
-  return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
-    BOXLITE_TRY(api::NeedHandle(box, "box"));
-    auto stopping =
-        BOXLITE_TRY(box->runtime->StopBox(box->id, timeout_ms == 0 ? kDefaultStopMs : timeout_ms,
-                                          api::DoneCallbacks(done, user_data, finalize)));
-    api::GiveOperation(operation, box->runtime, std::move(stopping));
-    return {};
+  return api::Operate(box, "box", operation, err, [&]() -> api::Started {
+    return box->runtime->StopBox(box->id, timeout_ms == 0 ? kDefaultStopMs : timeout_ms,
+                                 api::DoneCallbacks(done, user_data, finalize));
+  });
+}
+
+boxlite_status boxlite_box_wait(boxlite_box* box, boxlite_box_info_cb done, void* user_data,
+                                boxlite_finalize_cb finalize, boxlite_operation** operation,
+                                boxlite_error** err) {
+  return api::Operate(box, "box", operation, err, [&]() -> api::Started {
+    boxlite::box::Callbacks<boxlite::store::BoxRecord> callbacks;
+    callbacks.finalize = api::Finalizer(finalize, user_data);
+    if (done != nullptr)
+      callbacks.done = [done, user_data](const auto& result) {
+        api::Complete(result, [&](boxlite_status status, const boxlite_error* error,
+                                  const boxlite::store::BoxRecord* record) {
+          if (record == nullptr) return done(user_data, status, error, nullptr);
+          boxlite_box_info info{*record};
+          done(user_data, status, error, &info);
+        });
+      };
+    return box->runtime->WaitBox(box->id, std::move(callbacks));
   });
 }
 
 boxlite_status boxlite_box_remove(boxlite_box* box, uint32_t flags, boxlite_done_cb done,
                                   void* user_data, boxlite_finalize_cb finalize,
                                   boxlite_operation** operation, boxlite_error** err) {
-  return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
-    BOXLITE_TRY(api::NeedHandle(box, "box"));
-    auto removing = BOXLITE_TRY(
-        box->runtime->RemoveBox(box->id, flags, api::DoneCallbacks(done, user_data, finalize)));
-    api::GiveOperation(operation, box->runtime, std::move(removing));
-    return {};
+  return api::Operate(box, "box", operation, err, [&]() -> api::Started {
+    return box->runtime->RemoveBox(box->id, flags, api::DoneCallbacks(done, user_data, finalize));
   });
 }
 
-// NOLINTNEXTLINE(readability-function-size): the signature is the header's
-boxlite_status boxlite_box_write_file(boxlite_box* box, const char* path, const void* data,
-                                      size_t size, uint32_t mode, boxlite_done_cb done,
-                                      void* user_data, boxlite_finalize_cb finalize,
-                                      boxlite_operation** operation, boxlite_error** err) {
-  return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
-    BOXLITE_TRY(api::NeedHandle(box, "box"));
-    BOXLITE_TRY(NeedPath(path));
-    BOXLITE_TRY(NeedBytes(data, size));
-    if ((mode & ~kFileModeBits) != 0)
-      return Error(Code::kInvalidArgument, "mode has bits beyond 07777");
-    boxlite::proto::WriteFile request;
-    request.path = path;
-    request.mode = mode == 0 ? kDefaultFileMode : mode;
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    auto writing =
-        BOXLITE_TRY(box->runtime->WriteFile(box->id, request, boxlite::Bytes(bytes, bytes + size),
-                                            api::DoneCallbacks(done, user_data, finalize)));
-    api::GiveOperation(operation, box->runtime, std::move(writing));
-    return {};
+boxlite_status boxlite_box_kill(boxlite_box* box, int number, boxlite_done_cb done, void* user_data,
+                                boxlite_finalize_cb finalize, boxlite_operation** operation,
+                                boxlite_error** err) {
+  return api::Operate(box, "box", operation, err, [&]() -> api::Started {
+    return box->runtime->KillBox(box->id, number, api::DoneCallbacks(done, user_data, finalize));
   });
 }
 
-boxlite_status boxlite_box_read_file(boxlite_box* box, const char* path, boxlite_data_cb on_data,
-                                     boxlite_done_cb done, void* user_data,
-                                     boxlite_finalize_cb finalize, boxlite_operation** operation,
-                                     boxlite_error** err) {
+boxlite_status boxlite_box_rename(boxlite_box* box, const char* name, boxlite_error** err) {
   return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
     BOXLITE_TRY(api::NeedHandle(box, "box"));
-    BOXLITE_TRY(NeedPath(path));
-    boxlite::proto::ReadFile request;
-    request.path = path;
-    auto reading =
-        BOXLITE_TRY(box->runtime->ReadFile(box->id, request, api::Data(on_data, user_data),
-                                           api::DoneCallbacks(done, user_data, finalize)));
-    api::GiveOperation(operation, box->runtime, std::move(reading));
-    return {};
+    return box->runtime->RenameBox(box->id, api::Text(name));
+  });
+}
+
+boxlite_status boxlite_box_set_detached(boxlite_box* box, int detached, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::NeedHandle(box, "box"));
+    if (detached != 0 && detached != 1)
+      return Error(Code::kInvalidArgument, "detached is neither 0 nor 1");
+    return box->runtime->SetDetached(box->id, detached == 1);
   });
 }

@@ -62,6 +62,21 @@ uint32_t boxlite_box_info_memory_mib(const boxlite_box_info* info) {
 uint32_t boxlite_box_info_flags(const boxlite_box_info* info) {
   return info == nullptr ? 0 : info->record.flags;
 }
+uint64_t boxlite_box_info_max_open_files(const boxlite_box_info* info) {
+  return info == nullptr ? 0 : info->record.limits.open_files;
+}
+uint64_t boxlite_box_info_max_file_size_bytes(const boxlite_box_info* info) {
+  return info == nullptr ? 0 : info->record.limits.file_size_bytes;
+}
+uint64_t boxlite_box_info_max_memory_bytes(const boxlite_box_info* info) {
+  return info == nullptr ? 0 : info->record.limits.memory_bytes;
+}
+uint64_t boxlite_box_info_max_cpu_seconds(const boxlite_box_info* info) {
+  return info == nullptr ? 0 : info->record.limits.cpu_seconds;
+}
+uint64_t boxlite_box_info_max_processes(const boxlite_box_info* info) {
+  return info == nullptr ? 0 : info->record.limits.processes;
+}
 boxlite_engine boxlite_box_info_engine(const boxlite_box_info* info) {
   return info == nullptr ? BOXLITE_ENGINE_AUTO : static_cast<boxlite_engine>(info->record.engine);
 }

@@ -13,6 +13,13 @@ Result<void> Need(const void* argument, const char* name) {
   return Error(Code::kInvalidArgument, std::string(name) + " is NULL");
 }
 
+Result<void> NeedPath(const char* path, const char* name) {
+  BOXLITE_TRY(Need(path, name));
+  if (path[0] == '/') return {};
+  return Error(Code::kInvalidArgument,
+               std::string(name) + " \"" + std::string(path) + "\" is not absolute");
+}
+
 Result<std::vector<std::string>> Texts(const char* const* texts, size_t count, const char* name) {
   std::vector<std::string> result;
   if (count > 0) BOXLITE_TRY(Need(texts, name));

@@ -35,6 +35,22 @@ struct boxlite_operation {
   std::shared_ptr<boxlite::box::Runtime> runtime;
   std::shared_ptr<boxlite::box::Operation> operation;
 };
+struct boxlite_upload {
+  std::shared_ptr<boxlite::box::Runtime> runtime;
+  std::shared_ptr<boxlite::box::UploadTask> upload;
+};
+struct boxlite_file_info {
+  boxlite::proto::FileInfo info;
+};
+struct boxlite_file_list {
+  std::vector<boxlite_file_info> infos;
+};
+struct boxlite_process_info {
+  boxlite::proto::ProcessInfo info;
+};
+struct boxlite_process_list {
+  std::vector<boxlite_process_info> infos;
+};
 struct boxlite_box_info {
   boxlite::store::BoxRecord record;
 };
@@ -46,6 +62,12 @@ struct boxlite_image_info {
 };
 struct boxlite_image_list {
   std::vector<boxlite_image_info> infos;
+};
+struct boxlite_prune_report {
+  boxlite::store::PruneReport report;
+};
+struct boxlite_disk_usage {
+  boxlite::store::DiskUsage usage;
 };
 struct boxlite_exec_result {
   boxlite::proto::ExecClosed closed;
@@ -77,6 +99,9 @@ boxlite_status Guard(boxlite_error** err, Work&& work) noexcept {
 // kInvalidArgument that names what is NULL.
 Result<void> Need(const void* argument, const char* name);
 
+// The same, and where it is no absolute path.
+Result<void> NeedPath(const char* path, const char* name);
+
 // A handle that may be used: it is there, and its runtime is this process's.
 template <typename Handle>
 Result<void> NeedHandle(const Handle* handle, const char* name) {
@@ -106,6 +131,10 @@ Result<Ours> Enumerator(Given value, Given last, const char* name) {
 
 inline std::string Text(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
+}
+// The n-th text; NULL past the end.
+inline const char* TextAt(const std::vector<std::string>& texts, size_t n) {
+  return n < texts.size() ? texts[n].c_str() : nullptr;
 }
 // kInvalidArgument where the list or one of its elements is NULL.
 Result<std::vector<std::string>> Texts(const char* const* texts, size_t count, const char* name);
@@ -154,5 +183,21 @@ void Complete(const Result<T>& result, Call call) {
 // Gives an operation to a caller who asked for one.
 void GiveOperation(boxlite_operation** out, const std::shared_ptr<box::Runtime>& runtime,
                    std::shared_ptr<box::Operation> operation);
+
+using Started = Result<std::shared_ptr<box::Operation>>;
+
+// The frame of every call that starts something which can be cancelled. `handle` is a box or a
+// runtime; `start` checks the other arguments and begins it.
+template <typename Handle, typename Start>
+boxlite_status Operate(Handle* handle, const char* name, boxlite_operation** operation,
+                       boxlite_error** err, Start start) {
+  return Guard(err, [&]() -> Result<void> {
+    if (operation != nullptr) *operation = nullptr;
+    BOXLITE_TRY(NeedHandle(handle, name));
+    std::shared_ptr<box::Operation> started = BOXLITE_TRY(start());
+    GiveOperation(operation, handle->runtime, std::move(started));
+    return {};
+  });
+}
 
 }  // namespace boxlite::api

@@ -1,4 +1,4 @@
-// Images, and the doctor.
+// Images, and the doctor. What an image_info has to say: image_info.cpp.
 #include "api/handles.h"
 
 namespace api = boxlite::api;
@@ -8,9 +8,7 @@ boxlite_status boxlite_image_pull(boxlite_runtime* rt, const char* reference,
                                   boxlite_progress_cb progress, boxlite_image_cb done,
                                   void* user_data, boxlite_finalize_cb finalize,
                                   boxlite_operation** operation, boxlite_error** err) {
-  return api::Guard(err, [&]() -> Result<void> {
-    if (operation != nullptr) *operation = nullptr;
-    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+  return api::Operate(rt, "rt", operation, err, [&]() -> api::Started {
     BOXLITE_TRY(api::Need(reference, "reference"));
     boxlite::box::Callbacks<boxlite::store::ImageRecord> callbacks;
     callbacks.finalize = api::Finalizer(finalize, user_data);
@@ -23,10 +21,8 @@ boxlite_status boxlite_image_pull(boxlite_runtime* rt, const char* reference,
           done(user_data, status, error, &info);
         });
       };
-    auto pulling = BOXLITE_TRY(rt->runtime->PullImage(reference, api::Progress(progress, user_data),
-                                                      std::move(callbacks)));
-    api::GiveOperation(operation, rt->runtime, std::move(pulling));
-    return {};
+    return rt->runtime->PullImage(reference, api::Progress(progress, user_data),
+                                  std::move(callbacks));
   });
 }
 
@@ -64,20 +60,86 @@ void boxlite_image_list_destroy(boxlite_image_list* list) {
   delete list;
 }
 
-const char* boxlite_image_info_reference(const boxlite_image_info* info) {
-  return info == nullptr ? "" : info->record.reference.c_str();
+boxlite_status boxlite_image_get_info(boxlite_image_info** out, boxlite_runtime* rt,
+                                      const char* name, boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::Need(out, "out"));
+    *out = nullptr;
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    BOXLITE_TRY(api::Need(name, "name"));
+    auto record = BOXLITE_TRY(rt->runtime->ImageInfo(name));
+    *out = new boxlite_image_info{std::move(record)};
+    return {};
+  });
 }
-const char* boxlite_image_info_digest(const boxlite_image_info* info) {
-  return info == nullptr ? "" : info->record.digest.c_str();
+
+boxlite_status boxlite_image_tag(boxlite_runtime* rt, const char* name, const char* reference,
+                                 boxlite_error** err) {
+  return api::Guard(err, [&]() -> Result<void> {
+    BOXLITE_TRY(api::NeedHandle(rt, "rt"));
+    BOXLITE_TRY(api::Need(name, "name"));
+    BOXLITE_TRY(api::Need(reference, "reference"));
+    return rt->runtime->TagImage(name, reference);
+  });
 }
-const char* boxlite_image_info_source(const boxlite_image_info* info) {
-  return info == nullptr ? "" : info->record.source.c_str();
+
+boxlite_status boxlite_image_load(boxlite_runtime* rt, int fd, const char* name,
+                                  boxlite_progress_cb progress, boxlite_image_list_cb done,
+                                  void* user_data, boxlite_finalize_cb finalize,
+                                  boxlite_operation** operation, boxlite_error** err) {
+  return api::Operate(rt, "rt", operation, err, [&]() -> api::Started {
+    boxlite::box::Callbacks<std::vector<boxlite::store::ImageRecord>> callbacks;
+    callbacks.finalize = api::Finalizer(finalize, user_data);
+    if (done != nullptr)
+      callbacks.done = [done, user_data](const auto& result) {
+        api::Complete(result,
+                      [&](boxlite_status status, const boxlite_error* error, const auto* records) {
+                        if (records == nullptr) return done(user_data, status, error, nullptr);
+                        boxlite_image_list list;
+                        for (const auto& record : *records) list.infos.push_back({record});
+                        done(user_data, status, error, &list);
+                      });
+      };
+    return rt->runtime->LoadImages(fd, api::Text(name), api::Progress(progress, user_data),
+                                   std::move(callbacks));
+  });
 }
-uint64_t boxlite_image_info_size(const boxlite_image_info* info) {
-  return info == nullptr ? 0 : info->record.size;
+
+boxlite_status boxlite_image_save(boxlite_runtime* rt, const char* const* names, size_t name_count,
+                                  int fd, boxlite_progress_cb progress, boxlite_done_cb done,
+                                  void* user_data, boxlite_finalize_cb finalize,
+                                  boxlite_operation** operation, boxlite_error** err) {
+  return api::Operate(rt, "rt", operation, err, [&]() -> api::Started {
+    auto texts = BOXLITE_TRY(api::Texts(names, name_count, "names"));
+    return rt->runtime->SaveImages(texts, fd, api::Progress(progress, user_data),
+                                   api::DoneCallbacks(done, user_data, finalize));
+  });
 }
-int64_t boxlite_image_info_pulled_at_ms(const boxlite_image_info* info) {
-  return info == nullptr ? 0 : info->record.pulled_at_ms;
+
+boxlite_status boxlite_image_prune(boxlite_runtime* rt, uint32_t flags, boxlite_prune_cb done,
+                                   void* user_data, boxlite_finalize_cb finalize,
+                                   boxlite_operation** operation, boxlite_error** err) {
+  return api::Operate(rt, "rt", operation, err, [&]() -> api::Started {
+    boxlite::box::Callbacks<boxlite::store::PruneReport> callbacks;
+    callbacks.finalize = api::Finalizer(finalize, user_data);
+    if (done != nullptr)
+      callbacks.done = [done, user_data](const auto& result) {
+        api::Complete(result,
+                      [&](boxlite_status status, const boxlite_error* error, const auto* pruned) {
+                        if (pruned == nullptr) return done(user_data, status, error, nullptr);
+                        boxlite_prune_report report{*pruned};
+                        done(user_data, status, error, &report);
+                      });
+      };
+    return rt->runtime->PruneImages(flags, std::move(callbacks));
+  });
+}
+
+const char* boxlite_prune_report_reference(const boxlite_prune_report* report, size_t n) {
+  return report == nullptr ? nullptr : api::TextAt(report->report.references, n);
+}
+uint64_t boxlite_prune_report_bytes(const boxlite_prune_report* report) {
+  return report == nullptr ? 0 : report->report.bytes;
 }
 
 boxlite_status boxlite_runtime_doctor(boxlite_runtime* rt, boxlite_doctor_cb done, void* user_data,

@@ -1,6 +1,7 @@
 #include "box/environment.h"
 
 #include <pwd.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -61,6 +62,14 @@ Log MakeLog(const RuntimeOptions& options) {
   if (options.log) return Log(level, options.log);
   if (Variable("BOXLITE_LOG").empty()) return Log();
   return Log(level, WriteToStandardError);
+}
+
+std::string WholeEnvironment() {
+  std::string whole;
+  bool trusted = ::getauxval(AT_SECURE) == 0;
+  for (char** entry = environ; trusted && entry != nullptr && *entry != nullptr; ++entry)
+    whole.append(*entry).push_back('\0');
+  return whole;
 }
 
 std::string FindQemu() {

@@ -8,7 +8,6 @@ namespace boxlite::box {
 namespace {
 
 constexpr size_t kInputLimit = 4 * 1024 * 1024;
-constexpr int kMaxSignal = 64;
 
 Error CommandEnded() {
   return Error(Code::kStopped, "the command has ended");
@@ -99,17 +98,13 @@ Result<void> Execution::CloseStdin() {
 }
 
 Result<void> Execution::Signal(int number) {
-  if (number < 1 || number > kMaxSignal)
-    return Error(Code::kInvalidArgument,
-                 "number " + std::to_string(number) + " is not a signal (1 to 64)");
+  BOXLITE_TRY(CheckSignal(number));
   return OnLoop(
       [number](Execution& self) { self.exec_->Signal(number, proto::SignalScope::kProcess); });
 }
 
 Result<void> Execution::Kill(int number) {
-  if (number < 1 || number > kMaxSignal)
-    return Error(Code::kInvalidArgument,
-                 "number " + std::to_string(number) + " is not a signal (1 to 64)");
+  BOXLITE_TRY(CheckSignal(number));
   return OnLoop([number](Execution& self) { self.KillOnLoop(number); });
 }
 

@@ -48,25 +48,19 @@ std::string DetailOf(const proto::BoxExit& exit) {
   return exit.detail + "; the kernel's last words: " + exit.kernel_log;
 }
 
-// With the box's lock, which `stale` holds.
-Result<void> Bury(store::Store& store, store::StaleBox stale) {
+// With the box's lock, which `stale` holds. Its last record.
+Result<BoxRecord> Bury(store::Store& store, store::StaleBox stale) {
   const std::string& id = stale.record.id;
+  proto::BoxExit exit = DecodeExit(stale.exit);
+  RecordExit(exit, stale.record);
   if ((stale.record.flags & store::kBoxAutoRemove) != 0) {
     Result<void> removed = store.RemoveBox(id, {});
     if (!removed.ok() && removed.error().code() != Code::kNotFound) return removed.TakeError();
-    return {};
+    return std::move(stale.record);
   }
-  proto::BoxExit exit = DecodeExit(stale.exit);
-  auto changed = store.ChangeBox(id, {}, [&](BoxRecord& record) {
-    record.state = BoxState::kStopped;
-    record.process = {};
-    record.stopped_at_ms = static_cast<int64_t>(exit.at_ms);
-    record.exit_reason = static_cast<uint8_t>(exit.reason);
-    record.exit_detail = DetailOf(exit);
-    record.exit_code = exit.has_exit_code != 0 ? exit.exit_code : store::kNoExitCode;
-  });
-  if (!changed.ok() && changed.error().code() != Code::kNotFound) return changed.TakeError();
-  return {};
+  auto changed = store.ChangeBox(id, {}, [&](BoxRecord& record) { RecordExit(exit, record); });
+  if (!changed.ok() && changed.error().code() == Code::kNotFound) return std::move(stale.record);
+  return changed;
 }
 
 // A box that is removed at its end has a disk without a name, so that even a killed host leaves
@@ -114,9 +108,9 @@ Result<helper::Spawned> SpawnVm(const VmFiles& files, const images::Rootfs& root
                                 const UniqueFd& lock, const UniqueFd& control) {
   return helper::Spawn({files.program,
                         {"boxlite-vm"},
-                        {{control.get(), proto::kVmControl},
-                         {files.listener.get(), proto::kVmListener},
-                         {lock.get(), proto::kVmLock},
+                        {{control.get(), proto::kControl},
+                         {files.listener.get(), proto::kListener},
+                         {lock.get(), proto::kLock},
                          {files.exit.get(), proto::kVmExit},
                          {files.kernel.get(), proto::kVmKernel},
                          {files.initramfs.get(), proto::kVmInitramfs},
@@ -128,9 +122,24 @@ Result<helper::Spawned> SpawnVm(const VmFiles& files, const images::Rootfs& root
 
 }  // namespace
 
+void RecordExit(const proto::BoxExit& exit, BoxRecord& record) {
+  record.state = BoxState::kStopped;
+  record.process = {};
+  record.stopped_at_ms = static_cast<int64_t>(exit.at_ms);
+  record.exit_reason = static_cast<uint8_t>(exit.reason);
+  record.exit_detail = DetailOf(exit);
+  record.exit_code = exit.has_exit_code != 0 ? exit.exit_code : store::kNoExitCode;
+}
+
 Result<BoxRecord> ReadBox(store::Store& store, const std::string& id) {
   auto stale = BOXLITE_TRY(store.TakeStale(id));
   if (stale) BOXLITE_TRY(Bury(store, std::move(*stale)));
+  return store.GetBox(id);
+}
+
+Result<BoxRecord> ReadLastRecord(store::Store& store, const std::string& id) {
+  auto stale = BOXLITE_TRY(store.TakeStale(id));
+  if (stale) return Bury(store, std::move(*stale));
   return store.GetBox(id);
 }
 

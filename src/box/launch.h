@@ -18,6 +18,7 @@
 #include "helper/installation.h"
 #include "helper/spawn.h"
 #include "images/images.h"
+#include "proto/messages.h"
 #include "store/store.h"
 
 namespace boxlite::box {
@@ -25,6 +26,9 @@ namespace boxlite::box {
 // The record of a box as it is now: one whose boxlite-vm is gone becomes stopped with its reason
 // first (or is removed, where it was to be).
 Result<store::BoxRecord> ReadBox(store::Store& store, const std::string& id);
+// The same, and at its end the last record of a box that was to be removed then, where nobody else
+// has removed it.
+Result<store::BoxRecord> ReadLastRecord(store::Store& store, const std::string& id);
 // The same for every box.
 Result<void> BuryTheDead(store::Store& store);
 
@@ -46,6 +50,9 @@ struct VmAttachment {
 };
 // Connects to a box that runs or starts. kBusy as above.
 Result<VmAttachment> AttachVm(store::Store& store, const std::string& id);
+
+// What boxlite-vm said of the box's end, for its record.
+void RecordExit(const proto::BoxExit& exit, store::BoxRecord& record);
 
 // Says in the record that the box runs.
 Result<store::BoxRecord> RecordLaunched(store::Store& store, const std::string& id,

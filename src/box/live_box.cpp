@@ -16,8 +16,8 @@ LiveBox::LiveBox(Parts parts, std::string id, std::function<void()> idle)
 LiveBox::~LiveBox() = default;
 
 bool LiveBox::idle() const {
-  return state_ == State::kIdle && waiters_.empty() && stoppers_.empty() && tasks_.empty() &&
-         removing_ == 0;
+  return state_ == State::kIdle && waiters_.empty() && stoppers_.empty() && enders_.empty() &&
+         tasks_.empty() && removing_ == 0;
 }
 
 bool LiveBox::ends_with_runtime() const {
@@ -49,6 +49,17 @@ void LiveBox::Unwait(Ticket ticket) {
   waiters_.erase(found);
   if (waiters_.empty() && stoppers_.empty() && starting())
     AbortStart(Error(Code::kCancelled, "the start was cancelled"));
+}
+
+LiveBox::Ticket LiveBox::WhenEnded(Ended ended) {
+  enders_.push_back({++last_ticket_, std::move(ended)});
+  Ticket ticket = last_ticket_;
+  if (state_ == State::kIdle) Look();
+  return ticket;
+}
+
+void LiveBox::ForgetEnder(Ticket ticket) {
+  std::erase_if(enders_, [&](const Ender& ender) { return ender.ticket == ticket; });
 }
 
 void LiveBox::Run(std::shared_ptr<BoxTask> task) {
@@ -97,6 +108,7 @@ void LiveBox::Release() {
   }
   waiters_.clear();
   stoppers_.clear();
+  CallEnders(Error(Code::kCancelled, "the runtime has ended"));
   stop_requests_.clear();
   if (starting()) return AbortStart(Error(Code::kCancelled, "the runtime has ended"));
   if (state_ != State::kRunning) return on_idle_();
@@ -124,7 +136,8 @@ void LiveBox::BecomeIdle() {
   owned_ = false;
   CallStoppers({});  // It does not run: that is what they want.
   CallWaiters(std::exchange(failed_waiters_, {}), end_reason_);
-  if (!waiters_.empty() && state_ == State::kIdle) return Look();
+  bool wanted = !waiters_.empty() || !enders_.empty();
+  if (wanted && state_ == State::kIdle) return Look();
   on_idle_();
 }
 
@@ -135,6 +148,10 @@ void LiveBox::CallWaiters(const std::vector<Waiter>& waiters, const Result<void>
 void LiveBox::CallStoppers(const Result<void>& result) {
   stop_timeout_ms_ = 0;
   for (Ready& stopped : std::exchange(stoppers_, {})) stopped(result);
+}
+
+void LiveBox::CallEnders(const Result<store::BoxRecord>& last) {
+  for (Ender& ender : std::exchange(enders_, {})) ender.ended(last);
 }
 
 }  // namespace boxlite::box

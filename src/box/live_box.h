@@ -34,7 +34,8 @@ namespace boxlite::box {
 // What every box needs to know of its runtime.
 struct VmSettings {
   std::vector<std::string> image_registries;
-  std::string qemu_path;  // empty: boxlite-vm looks in the usual places
+  std::string environment;  // of this process when the runtime was created
+  std::string qemu_path;    // empty: boxlite-vm looks in the usual places
   bool kernel_log = false;
 };
 
@@ -72,6 +73,7 @@ class LiveBox {
   };
   using Ready = std::function<void(Result<void>)>;
   using Ticket = uint64_t;
+  using Ended = std::function<void(Result<store::BoxRecord>)>;
 
   // `idle` is called whenever the box may have become idle.
   LiveBox(Parts parts, std::string id, std::function<void()> idle);
@@ -86,6 +88,10 @@ class LiveBox {
   // `stopped` when it has ended and the record says so; at once where it does not run.
   void Stop(uint32_t timeout_ms, Ready stopped);
   void Remove(uint32_t flags, Ready removed);
+  // `ended` gets the last record when the box has ended; at once where it does not run. It is not
+  // started for that.
+  Ticket WhenEnded(Ended ended);
+  void ForgetEnder(Ticket ticket);
 
   void Run(std::shared_ptr<BoxTask> task);
   void Done(const BoxTask& task);
@@ -96,8 +102,9 @@ class LiveBox {
   // The runtime ends: what it started here and is not detached stops, everything else is let go.
   void Release();
 
-  // While it runs.
+  // While it runs, and is connected: its connection ends a moment before it does.
   helper::Connection& connection() { return *connection_; }
+  bool connected() const { return connection_ != nullptr; }
   const store::BoxRecord& record() const { return record_; }
   const store::ImageRecord& image() const { return image_; }
 
@@ -120,6 +127,10 @@ class LiveBox {
     Ticket ticket;
     Ready ready;
     images::ProgressHandler progress;
+  };
+  struct Ender {
+    Ticket ticket;
+    Ended ended;
   };
   struct Task {
     std::shared_ptr<BoxTask> task;  // shared with the user's handle
@@ -153,7 +164,7 @@ class LiveBox {
   void BeginEnd(Error why);
   void OnEndTimer();
   void Bury();
-  void OnBuried(Result<bool> ended);
+  void OnBuried(Result<store::BoxRecord> last);
   void FinishEnd();
   enum class Presence { kExpected, kMayBeGone };
   void RemoveRecord(Presence presence, Ready removed);
@@ -161,6 +172,7 @@ class LiveBox {
   void BecomeIdle();
   void CallWaiters(const std::vector<Waiter>& waiters, const Result<void>& result);
   void CallStoppers(const Result<void>& result);
+  void CallEnders(const Result<store::BoxRecord>& last);
   bool starting() const { return state_ != State::kIdle && state_ < State::kRunning; }
 
   Parts parts_;
@@ -171,6 +183,7 @@ class LiveBox {
   std::vector<Waiter> waiters_;
   std::vector<Waiter> failed_waiters_;  // of a start that failed; told when its end is recorded
   std::vector<Ready> stoppers_;
+  std::vector<Ender> enders_;
   std::vector<Task> tasks_;
   uint32_t stop_timeout_ms_ = 0;  // the shortest that a stopper asked for
   int removing_ = 0;

@@ -34,7 +34,7 @@ void LiveBox::Stop(uint32_t timeout_ms, Ready stopped) {
 }
 
 void LiveBox::EndWithRuntime(uint32_t timeout_ms) {
-  if (!ends_with_runtime()) return;
+  if (!ends_with_runtime()) return CallEnders(Error(Code::kCancelled, "the runtime was shut down"));
   // What is there is not known yet; it may be another process's.
   if (state_ == State::kLooking || state_ == State::kAttaching)
     return AbortStart(Error(Code::kCancelled, "the runtime was shut down"));
@@ -83,13 +83,13 @@ void LiveBox::BeginEnd(Error why) {
 }
 
 void LiveBox::OnEndTimer() {
-  if (state_ == State::kLaunching && !process_) BeginEnd(VmEnded());
-  if (state_ == State::kAttaching || state_ == State::kLaunching) {
-    Error late(Code::kTimeout, "boxlite-vm of box " + id_ + " does not answer");
-    if (state_ == State::kAttaching) return FailStart(late);
-    if (process_) process_->Kill();
+  Error late(Code::kTimeout, "boxlite-vm of box " + id_ + " does not answer");
+  if (state_ == State::kAttaching) return FailStart(late);
+  if (state_ == State::kLaunching && process_) {
+    process_->Kill();
     return BeginEnd(std::move(late));
   }
+  if (state_ == State::kLaunching) BeginEnd(VmEnded());
   if (state_ == State::kRunning || (process_ && owned_)) {
     parts_.log.Warn("box " + id_ + " does not end; it is killed");
     process_->Kill();
@@ -106,27 +106,27 @@ void LiveBox::OnEndTimer() {
 void LiveBox::Bury() {
   end_timer_.Cancel();
   if (looking_since_ms_ == 0) looking_since_ms_ = MonotonicMs();
-  // Somebody else's box may as well run on without us.
-  bool expected = owned_ || !stoppers_.empty();
-  parts_.worker.Compute(
-      [&store = parts_.store, id = id_, expected]() -> Result<bool> {
-        auto record = ReadBox(store, id);
-        if (!record.ok() && record.error().code() == Code::kNotFound) return true;
-        if (!record.ok()) return record.TakeError();
-        return !expected || !store::IsActive(record.value().state);
-      },
-      [this](Result<bool> ended) { OnBuried(std::move(ended)); });
+  parts_.worker.Compute([&store = parts_.store, id = id_] { return ReadLastRecord(store, id); },
+                        [this](Result<store::BoxRecord> last) { OnBuried(std::move(last)); });
 }
 
-void LiveBox::OnBuried(Result<bool> ended) {
-  if (ended.ok() && ended.value()) return FinishEnd();
+void LiveBox::OnBuried(Result<store::BoxRecord> last) {
+  // Somebody else's box may as well run on without us.
+  bool expected = owned_ || !stoppers_.empty() || !enders_.empty();
+  bool gone = !last.ok() && last.error().code() == Code::kNotFound;
+  bool ended = last.ok() && (!expected || !store::IsActive(last.value().state));
+  if (gone && record_.exit_reason != 0) last = record_;
+  if (ended || gone) {
+    if (expected) CallEnders(last);
+    return FinishEnd();
+  }
   // The lock is free a moment after the process has ended, or somebody else is burying it.
   if (MonotonicMs() - looking_since_ms_ < kBuryLimitMs) {
     bury_again_.Start(kBuryAgainMs);
     return;
   }
   parts_.log.Errors("the end of box " + id_ + " is not recorded: " +
-                    (ended.ok() ? std::string("its lock is held") : ended.error().message()));
+                    (last.ok() ? std::string("its lock is held") : last.error().message()));
   FinishEnd();
 }
 

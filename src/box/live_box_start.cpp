@@ -44,6 +44,7 @@ void LiveBox::OnLooked(Result<store::BoxRecord> record) {
   if (!record.ok()) return FailStart(record.error());
   record_ = record.TakeValue();
   if (store::IsActive(record_.state)) return Attach();
+  CallEnders(record_);
   if (!waiters_.empty()) return Prepare();
   BecomeIdle();
 }
@@ -122,7 +123,10 @@ void LiveBox::Launch() {
   launch.memory_mib = record_.memory_mib;
   launch.hostname = record_.name.empty() ? id_.substr(id_.size() - 12) : record_.name;
   launch.working_dir = record_.working_dir;
+  launch.max_processes = record_.limits.processes;
   launch.detached = (record_.flags & store::kBoxDetached) != 0 ? 1 : 0;
+  launch.no_jail = (record_.flags & store::kBoxNoJail) != 0 ? 1 : 0;
+  launch.no_seccomp = (record_.flags & store::kBoxNoSeccomp) != 0 ? 1 : 0;
   launch.has_scratch = 1;
   launch.kernel_log = parts_.settings.kernel_log ? 1 : 0;
   launch.qemu_path = parts_.settings.qemu_path;
@@ -155,6 +159,8 @@ void LiveBox::OnLaunchClosed(Result<ByteSpan> how) {
   if (!how.ok()) return BeginEnd(how.TakeError());
   auto exit = proto::Decode<proto::BoxExit>(how.value());
   if (!exit.ok()) return BeginEnd(exit.TakeError());
+  // For those who wait for the end, where another process removes the record before we read it.
+  RecordExit(exit.value(), record_);
   Result<void> status = proto::FromRecord(exit.value().status);
   if (!status.ok()) return BeginEnd(status.TakeError());
   std::string detail = exit.value().detail;
@@ -215,6 +221,7 @@ void LiveBox::FailStart(const Error& why) {
   // does not run.
   bool looked = state_ == State::kLooking || state_ == State::kAttaching;
   if (looked && why.code() != Code::kNotFound) CallStoppers(why);
+  if (looked) CallEnders(why);
   BecomeIdle();
 }
 
@@ -230,7 +237,7 @@ void LiveBox::AbortStart(const Error& why) {
       return BeginEnd(why);
     case State::kLooking:
     case State::kAttaching:
-      if (!stoppers_.empty()) return;  // They want to know what runs.
+      if (!stoppers_.empty() || !enders_.empty()) return;  // They want to know what runs.
       // It is another process's box; whether and when it comes up is no concern of ours.
       if (info_) return BecomeIdle();
       [[fallthrough]];

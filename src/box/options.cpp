@@ -1,5 +1,6 @@
 #include "box/options.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,8 +17,9 @@ namespace {
 constexpr const char* kDefaultImage = "python:slim";
 constexpr uint32_t kDefaultMemoryMib = 512;
 constexpr size_t kMaxName = 63;
-constexpr uint32_t kAllBoxFlags =
-    store::kBoxAutoRemove | store::kBoxDetached | store::kBoxNoEntrypoint;
+constexpr uint32_t kAllBoxFlags = store::kBoxAutoRemove | store::kBoxDetached |
+                                  store::kBoxNoEntrypoint | store::kBoxMain | store::kBoxNoJail |
+                                  store::kBoxNoSeccomp;
 constexpr uint32_t kAllExecFlags =
     kExecTty | kExecStdin | kExecDetached | kExecMain | kExecEntrypoint | kExecManualCredit;
 
@@ -28,15 +30,6 @@ Error Invalid(std::string message, std::string hint = {}) {
 uint64_t HostMemoryMib() {
   auto pages = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES));
   return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) >> 20;
-}
-
-Result<void> CheckName(const std::string& name) {
-  auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-  auto allowed = [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; };
-  if (name.size() <= kMaxName && plain(name[0]) && std::all_of(name.begin(), name.end(), allowed))
-    return {};
-  return Invalid("name \"" + name + "\" is not a box name",
-                 "Use at most 63 letters, digits, '_', '.' and '-', a letter or digit first.");
 }
 
 Result<void> CheckPairs(const std::vector<std::string>& pairs, const char* field) {
@@ -137,7 +130,55 @@ std::vector<std::string> FullCommand(const ExecOptions& options, const store::Bo
   return command;
 }
 
+// A number that the guest's kernel, or our records, would not take is told here, by its name.
+Result<void> CheckLimits(const store::BoxLimits& limits) {
+  constexpr uint64_t kMostOpenFiles = 1048576, kLeastProcesses = 8, kMostProcesses = 4194304;
+  constexpr uint64_t kMost = INT64_MAX;
+  struct Bound {
+    const char* name;
+    uint64_t value, least, most;
+  };
+  for (const Bound& bound :
+       {Bound{"max_open_files", limits.open_files, 1, kMostOpenFiles},
+        {"max_file_size_bytes", limits.file_size_bytes, 1, kMost},
+        {"max_memory_bytes", limits.memory_bytes, 1, kMost},
+        {"max_cpu_seconds", limits.cpu_seconds, 1, kMost},
+        {"max_processes", limits.processes, kLeastProcesses, kMostProcesses}}) {
+    if (bound.value == 0 || (bound.value >= bound.least && bound.value <= bound.most)) continue;
+    return Invalid(std::string(bound.name) + " is " + std::to_string(bound.value) + "; it may be " +
+                   std::to_string(bound.least) + " to " + std::to_string(bound.most) +
+                   ", or 0 for none");
+  }
+  return {};
+}
+
+std::vector<proto::ResourceLimit> ResourceLimits(const store::BoxLimits& limits) {
+  std::vector<proto::ResourceLimit> resources;
+  for (const proto::ResourceLimit& limit : {proto::ResourceLimit{RLIMIT_NOFILE, limits.open_files},
+                                            {RLIMIT_FSIZE, limits.file_size_bytes},
+                                            {RLIMIT_AS, limits.memory_bytes},
+                                            {RLIMIT_CPU, limits.cpu_seconds}}) {
+    if (limit.value != 0) resources.push_back(limit);
+  }
+  return resources;
+}
+
 }  // namespace
+
+Result<void> CheckBoxName(const std::string& name) {
+  auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  auto allowed = [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; };
+  if (name.size() <= kMaxName && plain(name[0]) && std::all_of(name.begin(), name.end(), allowed))
+    return {};
+  return Invalid("name \"" + name + "\" is not a box name",
+                 "Use at most 63 letters, digits, '_', '.' and '-', a letter or digit first.");
+}
+
+Result<void> CheckSignal(int number) {
+  constexpr int kMaxSignal = 64;
+  if (number >= 1 && number <= kMaxSignal) return {};
+  return Invalid("number " + std::to_string(number) + " is not a signal (1 to 64)");
+}
 
 Result<void> CheckRuntimeOptions(const RuntimeOptions& options) {
   if ((options.flags & ~kRuntimeDrainThread) != 0)
@@ -151,12 +192,13 @@ Result<void> CheckRuntimeOptions(const RuntimeOptions& options) {
 Result<store::BoxRecord> MakeBoxRecord(const BoxOptions& options, proto::Engine default_engine) {
   store::BoxRecord record;
   BOXLITE_TRY(SetImage(options, record));
-  if (!options.name.empty()) BOXLITE_TRY(CheckName(options.name));
+  if (!options.name.empty()) BOXLITE_TRY(CheckBoxName(options.name));
   BOXLITE_TRY(CheckSize(options));
   BOXLITE_TRY(CheckPairs(options.env, "env"));
   BOXLITE_TRY(CheckPairs(options.labels, "labels"));
   BOXLITE_TRY(CheckDirectory(options.working_dir, "working_dir"));
   BOXLITE_TRY(CheckEngine(options.engine));
+  BOXLITE_TRY(CheckLimits(options.limits));
   if ((options.flags & ~kAllBoxFlags) != 0) return Invalid("flags has bits that are not known");
   if (options.isolation > proto::Isolation::kHardware)
     return Invalid("isolation may be asked for as any or hardware only");
@@ -173,6 +215,7 @@ Result<store::BoxRecord> MakeBoxRecord(const BoxOptions& options, proto::Engine 
   record.cmd = options.cmd.value_or(std::vector<std::string>());
   record.cmd_set = options.cmd ? 1 : 0;
   record.labels = options.labels;
+  record.limits = options.limits;
   record.flags = options.flags;
   proto::Engine engine = options.engine == proto::Engine::kAuto ? default_engine : options.engine;
   record.engine_wanted = static_cast<uint8_t>(engine);
@@ -208,6 +251,7 @@ Result<proto::Exec> MakeExecRequest(const ExecOptions& options, const store::Box
   request.rows = options.rows == 0 ? 24 : options.rows;
   request.columns = options.columns == 0 ? 80 : options.columns;
   request.timeout_ms = options.timeout_ms;
+  request.limits = ResourceLimits(box.limits);
   return request;
 }
 

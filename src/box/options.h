@@ -28,6 +28,7 @@ constexpr uint32_t kExecMain = 8;
 constexpr uint32_t kExecEntrypoint = 16;
 constexpr uint32_t kExecManualCredit = 32;
 constexpr uint32_t kRemoveForce = 1;
+constexpr uint32_t kPruneAll = 1;
 
 struct RuntimeOptions {
   std::string home_dir;  // empty: $BOXLITE_HOME, else ~/.boxlite
@@ -52,6 +53,7 @@ struct BoxOptions {
   uint32_t flags = 0;
   proto::Engine engine = proto::Engine::kAuto;
   proto::Isolation isolation = proto::Isolation::kAny;
+  store::BoxLimits limits;
 };
 
 struct ExecOptions {
@@ -73,6 +75,9 @@ Result<void> CheckRuntimeOptions(const RuntimeOptions& options);
 Result<store::BoxRecord> MakeBoxRecord(const BoxOptions& options, proto::Engine default_engine);
 // What can be said without knowing the box.
 Result<void> CheckExecOptions(const ExecOptions& options);
+Result<void> CheckBoxName(const std::string& name);
+// A signal of Linux: 1 to 64.
+Result<void> CheckSignal(int number);
 // The request for the agent: the image's environment, over it the box's, over it the execution's;
 // the same for directory, user and command.
 Result<proto::Exec> MakeExecRequest(const ExecOptions& options, const store::BoxRecord& box,

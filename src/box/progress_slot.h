@@ -1,4 +1,4 @@
-// ProgressSlot: the latest progress of a call, on its way to the user's callback. Progress is
+// LatestSlot: the latest progress of a call, on its way to the user's callback. Progress is
 // state: what nobody has looked at yet is replaced by what is newer, so one event in the queue is
 // enough.
 //
@@ -15,25 +15,26 @@
 
 namespace boxlite::box {
 
-using ProgressSink = std::function<void(const proto::ProgressEvent&)>;
-
-class ProgressSlot : public std::enable_shared_from_this<ProgressSlot> {
+template <typename T>
+class LatestSlot : public std::enable_shared_from_this<LatestSlot<T>> {
  public:
-  ProgressSlot(CallbackQueue& queue, ProgressSink sink) : queue_(queue), sink_(std::move(sink)) {}
+  using Sink = std::function<void(const T&)>;
 
-  void Put(const proto::ProgressEvent& progress) {
+  LatestSlot(CallbackQueue& queue, Sink sink) : queue_(queue), sink_(std::move(sink)) {}
+
+  void Put(const T& progress) {
     if (!sink_) return;
     {
       std::lock_guard lock(mutex_);
       latest_ = progress;
       if (std::exchange(queued_, true)) return;
     }
-    queue_.Put([self = shared_from_this()] { self->Run(); });
+    queue_.Put([self = this->shared_from_this()] { self->Run(); });
   }
 
  private:
   void Run() {
-    proto::ProgressEvent progress;
+    T progress;
     {
       std::lock_guard lock(mutex_);
       progress = latest_;
@@ -43,10 +44,13 @@ class ProgressSlot : public std::enable_shared_from_this<ProgressSlot> {
   }
 
   CallbackQueue& queue_;
-  const ProgressSink sink_;
+  const Sink sink_;
   std::mutex mutex_;
-  proto::ProgressEvent latest_;  // guarded by mutex_
-  bool queued_ = false;          // guarded by mutex_
+  T latest_{};           // guarded by mutex_
+  bool queued_ = false;  // guarded by mutex_
 };
+
+using ProgressSlot = LatestSlot<proto::ProgressEvent>;
+using ProgressSink = ProgressSlot::Sink;
 
 }  // namespace boxlite::box

@@ -1,11 +1,14 @@
 #include "box/runtime.h"
 
+#include <csignal>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/sys.h"
 #include "box/environment.h"
 #include "box/file_task.h"
 #include "box/launch.h"
+#include "box/signal_task.h"
 #include "oci/reference.h"
 
 namespace boxlite::box {
@@ -36,6 +39,7 @@ Result<void> Runtime::Open(const RuntimeOptions& options) {
                                                         : CallbackQueue::Bell::kDescriptor));
   installation_ = helper::Installation::Locate();
   settings_.image_registries = options.image_registries;
+  settings_.environment = WholeEnvironment();
   settings_.qemu_path = FindQemu();
   settings_.kernel_log = EffectiveLogLevel(options) >= LogLevel::kDebug;
   std::string home = BOXLITE_TRY(HomePath(options));
@@ -148,6 +152,22 @@ Result<std::string> Runtime::FindBox(const std::string& id_or_name) {
   return record.id;
 }
 
+Result<void> Runtime::RenameBox(const std::string& id, const std::string& name) {
+  BOXLITE_TRY(CheckOpen());
+  if (!name.empty()) BOXLITE_TRY(CheckBoxName(name));
+  auto changed = store_->ChangeBox(id, {}, [&](store::BoxRecord& box) { box.name = name; });
+  return changed.ok() ? Result<void>() : changed.TakeError();
+}
+
+Result<void> Runtime::SetDetached(const std::string& id, bool detached) {
+  BOXLITE_TRY(CheckOpen());
+  auto changed = store_->ChangeBox(
+      id, {store::BoxState::kCreated, store::BoxState::kStopped}, [&](store::BoxRecord& box) {
+        box.flags = detached ? box.flags | store::kBoxDetached : box.flags & ~store::kBoxDetached;
+      });
+  return changed.ok() ? Result<void>() : changed.TakeError();
+}
+
 Result<store::BoxRecord> Runtime::BoxInfo(const std::string& id) {
   BOXLITE_TRY(gate_->CheckRunning());
   return ReadBox(*store_, id);
@@ -162,6 +182,27 @@ Result<std::vector<store::BoxRecord>> Runtime::ListBoxes() {
 Result<std::vector<store::ImageRecord>> Runtime::ListImages() {
   BOXLITE_TRY(gate_->CheckRunning());
   return store_->ListImages();
+}
+
+Result<store::ImageRecord> Runtime::ImageInfo(const std::string& name) {
+  BOXLITE_TRY(gate_->CheckRunning());
+  return store_->FindImage(name);
+}
+
+Result<void> Runtime::TagImage(const std::string& name, const std::string& reference) {
+  BOXLITE_TRY(CheckOpen());
+  oci::Reference parsed = BOXLITE_TRY(oci::ParseReference(reference));
+  if (parsed.digest)
+    return Error(Code::kInvalidArgument,
+                 "reference " + reference + " has a digest, which names one image for ever",
+                 "give a name and a tag");
+  return store_->TagImage(name, parsed.Canonical());
+}
+
+Result<store::DiskUsage> Runtime::DiskUsage() {
+  BOXLITE_TRY(gate_->CheckRunning());
+  BOXLITE_TRY(BuryTheDead(*store_));
+  return store_->GetDiskUsage();
 }
 
 // ---------------------------------------------------------------- work
@@ -200,6 +241,22 @@ Result<Runtime::OperationPtr> Runtime::StopBox(const std::string& id, uint32_t t
       });
 }
 
+Result<Runtime::OperationPtr> Runtime::KillBox(const std::string& id, int number,
+                                               Callbacks<void> callbacks) {
+  BOXLITE_TRY(CheckSignal(number));
+  store::BoxRecord record = BOXLITE_TRY(BoxInfo(id));
+  if (!store::IsActive(record.state))
+    return Error(Code::kInvalidState,
+                 "box " + id + " is " + store::BoxStateName(record.state) + "; it does not run");
+  if (number == SIGKILL) return StopBox(id, 0, std::move(callbacks));
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, number](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.RunTask(
+            id, std::make_shared<SignalTask>(static_cast<uint8_t>(number), completion), operation);
+      });
+}
+
 Result<Runtime::OperationPtr> Runtime::RemoveBox(const std::string& id, uint32_t flags,
                                                  Callbacks<void> callbacks) {
   if ((flags & ~kRemoveForce) != 0)
@@ -207,6 +264,14 @@ Result<Runtime::OperationPtr> Runtime::RemoveBox(const std::string& id, uint32_t
   return SubmitOperation(std::move(callbacks), [id, flags](Supervisor& supervisor, auto completion,
                                                            Operation* operation) {
     supervisor.RemoveBox(id, flags, completion, operation);
+  });
+}
+
+Result<Runtime::OperationPtr> Runtime::WaitBox(const std::string& id,
+                                               Callbacks<store::BoxRecord> callbacks) {
+  return SubmitOperation(std::move(callbacks), [id](Supervisor& supervisor, const auto& completion,
+                                                    Operation* operation) {
+    supervisor.WaitBox(id, completion, operation);
   });
 }
 
@@ -235,16 +300,73 @@ Result<Runtime::OperationPtr> Runtime::WriteFile(const std::string& id,
       });
 }
 
-Result<Runtime::OperationPtr> Runtime::ReadFile(const std::string& id,
-                                                const proto::ReadFile& request,
-                                                const std::function<void(ByteSpan)>& sink,
-                                                Callbacks<void> callbacks) {
+Result<Runtime::OperationPtr> Runtime::ReadStream(const std::string& id, const Bytes& request,
+                                                  const std::function<void(ByteSpan)>& sink,
+                                                  Callbacks<void> callbacks) {
   return SubmitOperation(std::move(callbacks),
                          [id, request, sink, gate = gate_.get(), queue = queue_.get()](
                              Supervisor& supervisor, const auto& completion, Operation* operation) {
                            auto task = ReadTask::Create(*gate, *queue, request, sink, completion);
                            supervisor.RunTask(id, task, operation);
                          });
+}
+
+Result<Runtime::OperationPtr> Runtime::Ask(const std::string& id, const Bytes& request,
+                                           Callbacks<void> callbacks) {
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, request](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.RunTask(id, std::make_shared<WordTask>(request, completion), operation);
+      });
+}
+
+template <typename Message>
+Result<Runtime::OperationPtr> Runtime::List(const std::string& id, const Bytes& request,
+                                            Callbacks<std::vector<Message>> callbacks) {
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, request](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.RunTask(id, std::make_shared<ListTask<Message>>(request, completion), operation);
+      });
+}
+template Result<Runtime::OperationPtr> Runtime::List(const std::string&, const Bytes&,
+                                                     Callbacks<std::vector<proto::FileInfo>>);
+template Result<Runtime::OperationPtr> Runtime::List(const std::string&, const Bytes&,
+                                                     Callbacks<std::vector<proto::ProcessInfo>>);
+
+Result<Runtime::OperationPtr> Runtime::CopyIn(const std::string& id, CopyRequest request,
+                                              CopySink progress, Callbacks<void> callbacks) {
+  BOXLITE_TRY(CheckCopyFlags(request.options.flags));
+  request.progress = std::make_shared<CopySlot>(*queue_, std::move(progress));
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, request](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        auto task = std::make_shared<CopyInTask>(request, supervisor.worker(), completion);
+        supervisor.RunTask(id, task, operation);
+      });
+}
+
+Result<Runtime::OperationPtr> Runtime::CopyOut(const std::string& id, CopyRequest request,
+                                               CopySink progress, Callbacks<void> callbacks) {
+  BOXLITE_TRY(CheckCopyFlags(request.options.flags));
+  request.progress = std::make_shared<CopySlot>(*queue_, std::move(progress));
+  return SubmitOperation(
+      std::move(callbacks),
+      [id, request](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        auto task = std::make_shared<CopyOutTask>(request, supervisor.worker(), completion);
+        supervisor.RunTask(id, task, operation);
+      });
+}
+
+Result<std::shared_ptr<UploadTask>> Runtime::OpenUpload(const std::string& id,
+                                                        const proto::PutTree& request,
+                                                        Callbacks<void> callbacks) {
+  auto completion = Promise(std::move(callbacks));
+  auto task = std::make_shared<UploadTask>(UploadTask::Parts{*gate_, *queue_, outstanding_},
+                                           request, completion);
+  BOXLITE_TRY(Submit(
+      completion, [id, task](Supervisor& supervisor) { supervisor.RunTask(id, task, nullptr); }));
+  return task;
 }
 
 Result<Runtime::OperationPtr> Runtime::PullImage(const std::string& reference,
@@ -265,6 +387,57 @@ Result<void> Runtime::RemoveImage(const std::string& reference, Callbacks<void> 
   return Submit(completion, [reference, completion](Supervisor& supervisor) {
     supervisor.RemoveImage(reference, completion);
   });
+}
+
+namespace {
+
+// The user may close his own when the call has returned. std::function wants to be copied.
+Result<std::shared_ptr<UniqueFd>> Duplicated(int fd, const char* name) {
+  if (fd < 0) return Error(Code::kInvalidArgument, std::string(name) + " is no descriptor");
+  Result<UniqueFd> own = sys::Duplicate(fd);
+  if (!own.ok()) return own.TakeError().WithCode(Code::kInvalidArgument).Context(name);
+  return std::make_shared<UniqueFd>(own.TakeValue());
+}
+
+}  // namespace
+
+Result<Runtime::OperationPtr> Runtime::LoadImages(int source, const std::string& name,
+                                                  ProgressSink progress,
+                                                  Callbacks<Supervisor::ImageRecords> callbacks) {
+  if (!name.empty()) BOXLITE_TRY(oci::ParseReference(name));
+  auto own = BOXLITE_TRY(Duplicated(source, "fd"));
+  auto slot = std::make_shared<ProgressSlot>(*queue_, std::move(progress));
+  return SubmitOperation(
+      std::move(callbacks),
+      [own, name, slot](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.LoadImages(std::move(*own), name, slot, completion, operation);
+      });
+}
+
+Result<Runtime::OperationPtr> Runtime::SaveImages(const std::vector<std::string>& names, int sink,
+                                                  ProgressSink progress,
+                                                  Callbacks<void> callbacks) {
+  if (names.empty()) return Error(Code::kInvalidArgument, "no image was named");
+  auto own = BOXLITE_TRY(Duplicated(sink, "fd"));
+  auto slot = std::make_shared<ProgressSlot>(*queue_, std::move(progress));
+  return SubmitOperation(
+      std::move(callbacks),
+      [own, names, slot](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.SaveImages(names, std::move(*own), slot, completion, operation);
+      });
+}
+
+Result<Runtime::OperationPtr> Runtime::PruneImages(uint32_t flags,
+                                                   Callbacks<store::PruneReport> callbacks) {
+  if ((flags & ~kPruneAll) != 0)
+    return Error(Code::kInvalidArgument, "flags has bits that are not known");
+  auto what =
+      (flags & kPruneAll) != 0 ? store::Store::Prune::kWithoutBox : store::Store::Prune::kUnnamed;
+  return SubmitOperation(
+      std::move(callbacks),
+      [what](Supervisor& supervisor, const auto& completion, Operation* operation) {
+        supervisor.PruneImages(what, completion, operation);
+      });
 }
 
 Result<void> Runtime::Doctor(Callbacks<DoctorReport> callbacks) {

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "box/callback_queue.h"
 #include "box/completion.h"
+#include "box/copy_task.h"
 #include "box/execution.h"
 #include "box/fork_guard.h"
 #include "box/loop_gate.h"
@@ -26,6 +27,7 @@
 #include "box/options.h"
 #include "box/progress_slot.h"
 #include "box/supervisor.h"
+#include "box/upload_task.h"
 #include "store/store.h"
 
 namespace boxlite::box {
@@ -47,9 +49,14 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   // ---- answered from the records
   Result<std::string> CreateBox(const BoxOptions& options);
   Result<std::string> FindBox(const std::string& id_or_name);
+  Result<void> RenameBox(const std::string& id, const std::string& name);
+  Result<void> SetDetached(const std::string& id, bool detached);
   Result<store::BoxRecord> BoxInfo(const std::string& id);
   Result<std::vector<store::BoxRecord>> ListBoxes();
   Result<std::vector<store::ImageRecord>> ListImages();
+  Result<store::ImageRecord> ImageInfo(const std::string& name);
+  Result<void> TagImage(const std::string& name, const std::string& reference);
+  Result<store::DiskUsage> DiskUsage();
 
   // ---- completed by callback; those that return an Operation can be cancelled with it
   using OperationPtr = std::shared_ptr<Operation>;  // shared with the work
@@ -57,17 +64,40 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
                                 Callbacks<void> callbacks);
   Result<OperationPtr> StopBox(const std::string& id, uint32_t timeout_ms,
                                Callbacks<void> callbacks);
+  Result<OperationPtr> KillBox(const std::string& id, int number, Callbacks<void> callbacks);
   Result<OperationPtr> RemoveBox(const std::string& id, uint32_t flags, Callbacks<void> callbacks);
+  // The last record of a box, when it has ended.
+  Result<OperationPtr> WaitBox(const std::string& id, Callbacks<store::BoxRecord> callbacks);
   Result<std::shared_ptr<Execution>> Exec(const std::string& id, ExecOptions options,
                                           ExecSinks sinks, Callbacks<Execution::Exit> callbacks);
   Result<OperationPtr> WriteFile(const std::string& id, const proto::WriteFile& request, Bytes data,
                                  Callbacks<void> callbacks);
-  Result<OperationPtr> ReadFile(const std::string& id, const proto::ReadFile& request,
-                                const std::function<void(ByteSpan)>& sink,
-                                Callbacks<void> callbacks);
+  // Any operation of the agent that gives bytes; `request` is of client::EncodeDownload.
+  Result<OperationPtr> ReadStream(const std::string& id, const Bytes& request,
+                                  const std::function<void(ByteSpan)>& sink,
+                                  Callbacks<void> callbacks);
+  // Any that answers by a word.
+  Result<OperationPtr> Ask(const std::string& id, const Bytes& request, Callbacks<void> callbacks);
+  template <typename Message>
+  Result<OperationPtr> List(const std::string& id, const Bytes& request,
+                            Callbacks<std::vector<Message>> callbacks);
+  Result<OperationPtr> CopyIn(const std::string& id, CopyRequest request, CopySink progress,
+                              Callbacks<void> callbacks);
+  Result<OperationPtr> CopyOut(const std::string& id, CopyRequest request, CopySink progress,
+                               Callbacks<void> callbacks);
+  // An archive into a box, of which bytes come later.
+  Result<std::shared_ptr<UploadTask>> OpenUpload(const std::string& id,
+                                                 const proto::PutTree& request,
+                                                 Callbacks<void> callbacks);
   Result<OperationPtr> PullImage(const std::string& reference, ProgressSink progress,
                                  Callbacks<store::ImageRecord> callbacks);
   Result<void> RemoveImage(const std::string& reference, Callbacks<void> callbacks);
+  // `source` and `sink` are the user's; they are duplicated.
+  Result<OperationPtr> LoadImages(int source, const std::string& name, ProgressSink progress,
+                                  Callbacks<Supervisor::ImageRecords> callbacks);
+  Result<OperationPtr> SaveImages(const std::vector<std::string>& names, int sink,
+                                  ProgressSink progress, Callbacks<void> callbacks);
+  Result<OperationPtr> PruneImages(uint32_t flags, Callbacks<store::PruneReport> callbacks);
   Result<void> Doctor(Callbacks<DoctorReport> callbacks);
 
  private:

@@ -36,8 +36,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Create(Parts parts) {
   std::unique_ptr<Supervisor> supervisor(new Supervisor(parts));
   supervisor->worker_ = BOXLITE_TRY(Worker::Create(parts.loop));
   // A missing boxlite-image is told when it is needed.
-  supervisor->images_ = std::make_unique<images::ImageManager>(images::ImageManager::Parts{
-      parts.loop, parts.store, *supervisor->worker_, parts.log, parts.installation.ImagePath()});
+  supervisor->images_ = std::make_unique<images::ImageManager>(
+      images::ImageManager::Parts{parts.loop, parts.store, *supervisor->worker_, parts.log,
+                                  parts.installation.ImagePath(), parts.settings.environment});
   return supervisor;
 }
 
@@ -76,6 +77,17 @@ void Supervisor::RemoveBox(const std::string& id, uint32_t flags,
   Box(id).Remove(flags, [completion](Result<void> how) { completion->Finish(std::move(how)); });
 }
 
+void Supervisor::WaitBox(const std::string& id, const CompletionPtr<store::BoxRecord>& completion,
+                         Operation* operation) {
+  LiveBox::Ticket ticket = Box(id).WhenEnded(
+      [completion](Result<store::BoxRecord> last) { completion->Finish(std::move(last)); });
+  OnCancel(*this, operation, [id, ticket, completion](Supervisor& self) {
+    completion->Finish(Cancelled());
+    self.Box(id).ForgetEnder(ticket);
+    self.sweep_.Start(0);
+  });
+}
+
 void Supervisor::RunTask(const std::string& id, const std::shared_ptr<BoxTask>& task,
                          Operation* operation) {
   Box(id).Run(task);
@@ -110,13 +122,48 @@ void Supervisor::PullImage(const std::string& reference,
   });
 }
 
-void Supervisor::RemoveImage(const std::string& reference, const CompletionPtr<void>& completion) {
+template <typename T, typename Start>
+void Supervisor::RunImageOperation(const CompletionPtr<T>& completion, Operation* operation,
+                                   Start start) {
   uint64_t number = ++last_image_operation_;
-  image_operations_[number] =
-      images_->Remove(reference, [this, number, completion](Result<void> how) {
-        completion->Finish(std::move(how));
-        image_operations_.erase(number);
-      });
+  image_operations_[number] = start([this, number, completion](Result<T> how) {
+    completion->Finish(std::move(how));
+    image_operations_.erase(number);
+  });
+  OnCancel(*this, operation, [number, completion](Supervisor& self) {
+    completion->Finish(Cancelled());
+    self.image_operations_.erase(number);
+  });
+}
+
+void Supervisor::RemoveImage(const std::string& reference, const CompletionPtr<void>& completion) {
+  RunImageOperation<void>(completion, nullptr,
+                          [&](auto done) { return images_->Remove(reference, std::move(done)); });
+}
+
+void Supervisor::LoadImages(UniqueFd source, const std::string& name,
+                            const std::shared_ptr<ProgressSlot>& progress,
+                            const CompletionPtr<ImageRecords>& completion, Operation* operation) {
+  auto on_progress = [progress](const proto::ProgressEvent& event) { progress->Put(event); };
+  RunImageOperation<ImageRecords>(completion, operation, [&](auto done) {
+    return images_->Load(std::move(source), name, on_progress, std::move(done));
+  });
+}
+
+void Supervisor::SaveImages(const std::vector<std::string>& names, UniqueFd sink,
+                            const std::shared_ptr<ProgressSlot>& progress,
+                            const CompletionPtr<void>& completion, Operation* operation) {
+  auto on_progress = [progress](const proto::ProgressEvent& event) { progress->Put(event); };
+  RunImageOperation<void>(completion, operation, [&](auto done) {
+    return images_->Save(names, std::move(sink), on_progress, std::move(done));
+  });
+}
+
+void Supervisor::PruneImages(store::Store::Prune what,
+                             const CompletionPtr<store::PruneReport>& completion,
+                             Operation* operation) {
+  RunImageOperation<store::PruneReport>(
+      completion, operation, [&](auto done) { return images_->Prune(what, std::move(done)); });
 }
 
 void Supervisor::Diagnose(const CompletionPtr<DoctorReport>& completion) {

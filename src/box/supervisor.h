@@ -50,13 +50,25 @@ class Supervisor {
                Operation* operation);
   void RemoveBox(const std::string& id, uint32_t flags, const CompletionPtr<void>& completion,
                  Operation* operation);
+  void WaitBox(const std::string& id, const CompletionPtr<store::BoxRecord>& completion,
+               Operation* operation);
   // The task's completion is its own; the operation cancels it.
   void RunTask(const std::string& id, const std::shared_ptr<BoxTask>& task, Operation* operation);
 
   void PullImage(const std::string& reference, const std::shared_ptr<ProgressSlot>& progress,
                  const CompletionPtr<store::ImageRecord>& completion, Operation* operation);
   void RemoveImage(const std::string& reference, const CompletionPtr<void>& completion);
+  using ImageRecords = std::vector<store::ImageRecord>;
+  void LoadImages(UniqueFd source, const std::string& name,
+                  const std::shared_ptr<ProgressSlot>& progress,
+                  const CompletionPtr<ImageRecords>& completion, Operation* operation);
+  void SaveImages(const std::vector<std::string>& names, UniqueFd sink,
+                  const std::shared_ptr<ProgressSlot>& progress,
+                  const CompletionPtr<void>& completion, Operation* operation);
+  void PruneImages(store::Store::Prune what, const CompletionPtr<store::PruneReport>& completion,
+                   Operation* operation);
   void Diagnose(const CompletionPtr<DoctorReport>& completion);
+  Worker& worker() { return *worker_; }
   // Removes what no record names, some time.
   void CollectGarbage();
 
@@ -72,6 +84,10 @@ class Supervisor {
   void Sweep();
   bool BoxesAreQuiet() const;
   void ReleaseWork();
+  // Runs what `start` makes, an images::Operation that calls the Done it is given; the operation
+  // cancels it.
+  template <typename T, typename Start>
+  void RunImageOperation(const CompletionPtr<T>& completion, Operation* operation, Start start);
 
   Parts parts_;
   std::unique_ptr<Worker> worker_;

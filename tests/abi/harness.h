@@ -69,10 +69,14 @@ typedef struct test_case {
 } test_case;
 
 /* Each file's cases, ended by one without a name. */
+extern const test_case answer_cases[];
 extern const test_case call_cases[];
+extern const test_case change_cases[];
 extern const test_case contract_cases[];
+extern const test_case copy_cases[];
 extern const test_case execution_cases[];
 extern const test_case file_cases[];
+extern const test_case image_cases[];
 extern const test_case lifecycle_cases[];
 extern const test_case sharing_cases[];
 
