@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <system_error>
 
 namespace boxlite::cli {
@@ -49,6 +50,7 @@ boxlite_exec_options ForegroundExecution::BuildOptions(uint32_t flags) {
   raw.cwd = options_.working_dir.empty() ? nullptr : options_.working_dir.c_str();
   raw.user = options_.user.empty() ? nullptr : options_.user.c_str();
   raw.flags = flags;
+  raw.timeout_ms = static_cast<uint64_t>(std::ceil(options_.timeout_seconds * 1000));
   if (options_.tty) raw.flags |= BOXLITE_EXEC_TTY;
   if (options_.interactive) raw.flags |= BOXLITE_EXEC_STDIN;
   WindowSize size = TerminalSize();
@@ -155,8 +157,8 @@ void ForegroundExecution::Write(int fd, const uint8_t* data, size_t size) {
   }
 }
 
-// Whoever read our output has gone: the command loses its reader as it would in a pipe. Or it
-// cannot be written: then nobody may take what there is for all of it.
+// Where our reader has gone, the command loses its own, as it would in a pipe. Anything else is our
+// failure, whatever the command's exit says: some of its output is missing.
 void ForegroundExecution::LoseOutput(int fd, int write_errno) {
   Ignore(boxlite_execution_kill(execution_.get(), SIGPIPE, nullptr));
   if (write_errno == EPIPE) return;
@@ -174,16 +176,18 @@ void ForegroundExecution::OnStderr(void* self, const uint8_t* data, size_t size)
   static_cast<ForegroundExecution*>(self)->Write(STDERR_FILENO, data, size);
 }
 
+void ForegroundExecution::TakeResult(const boxlite_exec_result* result) {
+  if (output_failed_) return;
+  bool late = boxlite_exec_result_timed_out(result) != 0;
+  exit_code_ = late ? kExitTimeout : ShellExitCode(boxlite_exec_result_exit_code(result));
+}
+
 void ForegroundExecution::OnExit(void* self, boxlite_status status, const boxlite_error* err,
                                  const boxlite_exec_result* result) {
   auto* execution = static_cast<ForegroundExecution*>(self);
   execution->finished_ = true;
   execution->LookAtEnd();
-  if (status == BOXLITE_OK) {
-    if (!execution->output_failed_)
-      execution->exit_code_ = ShellExitCode(boxlite_exec_result_exit_code(result));
-    return;
-  }
+  if (status == BOXLITE_OK) return execution->TakeResult(result);
   execution->raw_terminal_.reset();
   if (status == BOXLITE_STATUS_CANCELLED && execution->interrupts_ > 0) {
     execution->exit_code_ = 128 + execution->last_interrupt_;

@@ -25,7 +25,7 @@ class ForegroundExecution {
 
   // Runs argv with BOXLITE_EXEC_* `flags` and returns the exit code: the command's own, 128 + n
   // where signal n ended it, 127 for a command that is not found, 126 for one that cannot be
-  // executed, 125 for our own failures.
+  // executed, 125 for our own failures, 124 where the timeout ended it.
   int Run(const std::vector<std::string>& argv, uint32_t flags);
 
  private:
@@ -39,6 +39,7 @@ class ForegroundExecution {
   void LookAtEnd() { over_ = finished_ && !input_waiting_; }
   void Write(int fd, const uint8_t* data, size_t size);
   void LoseOutput(int fd, int write_errno);
+  void TakeResult(const boxlite_exec_result* result);
   [[noreturn]] void Leave();
 
   static void OnStart(void* self, int64_t guest_pid);

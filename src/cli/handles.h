@@ -9,6 +9,7 @@ namespace boxlite::cli {
 
 // Our own failures exit with 125, as docker's do; 0 to 124 belong to the command in the box.
 constexpr int kExitFailure = 125;
+constexpr int kExitTimeout = 124;  // as timeout(1)'s
 
 // As shells say it: 128 + n for a command that signal n ended.
 inline int ShellExitCode(int code) {
@@ -32,6 +33,8 @@ using RuntimeHandle = Handle<boxlite_runtime, boxlite_runtime_destroy>;
 using BoxHandle = Handle<boxlite_box, boxlite_box_destroy>;
 using BoxInfoHandle = Handle<boxlite_box_info, boxlite_box_info_destroy>;
 using BoxListHandle = Handle<boxlite_box_list, boxlite_box_list_destroy>;
+using ImageInfoHandle = Handle<boxlite_image_info, boxlite_image_info_destroy>;
+using DiskUsageHandle = Handle<boxlite_disk_usage, boxlite_disk_usage_destroy>;
 using ImageListHandle = Handle<boxlite_image_list, boxlite_image_list_destroy>;
 using ExecutionHandle = Handle<boxlite_execution, boxlite_execution_destroy>;
 using OperationHandle = Handle<boxlite_operation, boxlite_operation_destroy>;

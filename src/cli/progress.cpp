@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <utility>
@@ -33,6 +34,16 @@ std::string Describe(const boxlite_progress& progress) {
   return text;
 }
 
+// "[#####.....]", from what is known of how much there is to do.
+std::string Bar(const boxlite_progress& progress) {
+  constexpr uint64_t kWidth = 20;
+  uint64_t total = progress.bytes_total, done = progress.bytes_done;
+  if (total == 0) total = progress.layers_total, done = progress.layers_done;
+  if (total == 0) return "";
+  auto filled = static_cast<size_t>(kWidth * std::min(done, total) / total);
+  return " [" + std::string(filled, '#') + std::string(kWidth - filled, '.') + "]";
+}
+
 }  // namespace
 
 std::string HumanSize(uint64_t bytes) {
@@ -59,7 +70,8 @@ void ProgressLine::Show(const boxlite_progress& progress) {
   // An image that was there all along is nobody's news.
   if (progress.phase == BOXLITE_PHASE_DONE && !shown_) return;
   if (terminal_) {
-    std::fprintf(stderr, "\r\033[K%s: %s", subject_.c_str(), Describe(progress).c_str());
+    std::fprintf(stderr, "\r\033[K%s:%s %s", subject_.c_str(), Bar(progress).c_str(),
+                 Describe(progress).c_str());
     shown_ = true;
   } else if (!shown_ || progress.phase != phase_) {
     std::fprintf(stderr, "%s: %s\n", subject_.c_str(), PhaseName(progress.phase));

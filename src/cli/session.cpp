@@ -98,4 +98,16 @@ int Await(Session& session, boxlite_status started, const ErrorHandle& err,
   return completion.status == BOXLITE_OK ? 0 : Fail(completion.error.get());
 }
 
+int AwaitCancellable(Session& session, boxlite_status started, const ErrorHandle& err,
+                     Completion& completion, boxlite_operation* operation) {
+  int interrupted = 0;
+  auto signals = session.OnSignals([&](int number) {
+    if (number == SIGWINCH) return;
+    interrupted = number;
+    boxlite_operation_cancel(operation);
+  });
+  int failed = Await(session, started, err, completion);
+  return failed != 0 && interrupted != 0 ? 128 + interrupted : failed;
+}
+
 }  // namespace boxlite::cli

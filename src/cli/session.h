@@ -91,5 +91,9 @@ struct Completion {
 // Waits for `completion` of a call that returned `started`. Returns 0, or prints the error and
 // returns kExitFailure.
 int Await(Session& session, boxlite_status started, const ErrorHandle& err, Completion& completion);
+// Likewise; a signal that would end the program cancels `operation`, and the answer is then 128 +
+// n.
+int AwaitCancellable(Session& session, boxlite_status started, const ErrorHandle& err,
+                     Completion& completion, boxlite_operation* operation);
 
 }  // namespace boxlite::cli
