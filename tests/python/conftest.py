@@ -45,6 +45,13 @@ def image():
 
 
 @pytest.fixture(scope="session")
+def python_image():
+    """An OCI layout directory of Debian with Python and pip."""
+    made = subprocess.run([ROOT / "scripts/make-image"], check=True, capture_output=True, text=True)
+    return made.stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """One home directory for all tests, so that the image is converted once."""
     return tmp_path_factory.mktemp("home")

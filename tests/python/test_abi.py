@@ -1,6 +1,6 @@
-"""The tables of boxlite/_ffi.py say what include/boxlite.h says.
+"""The tables of boxlite/_constants.py and _ffi.py say what include/boxlite.h says.
 
-header == abi/boxlite.abi.json (scripts/abi-manifest --check) and abi/boxlite.abi.json == _ffi.py.
+header == abi/boxlite.abi.json (scripts/abi-manifest --check) and abi/boxlite.abi.json == the two.
 """
 
 import ctypes
@@ -9,7 +9,7 @@ import re
 import subprocess
 
 import pytest
-from boxlite import _ffi
+from boxlite import _constants, _ffi, _library
 from conftest import ROOT
 
 MANIFEST = json.loads((ROOT / "abi" / "boxlite.abi.json").read_text())
@@ -103,11 +103,48 @@ def test_structs_are_those_of_the_header():
 
 
 def test_constants_are_those_of_the_header():
-    ours = dict(_ffi.MACROS)
-    for prefix, numbers in _ffi.ENUMS.items():
+    ours = dict(_constants.MACROS)
+    for prefix, numbers in _constants.ENUMS.items():
         ours.update({prefix + number.name: int(number) for number in numbers})
     ours["BOXLITE_OK"] = ours.pop("BOXLITE_STATUS_OK")
     assert ours == MANIFEST["constants"]
+
+
+def readers():
+    """Functions that read from a handle: they take one first, and no error."""
+    for name, function in MANIFEST["functions"].items():
+        takes = function["type"].partition("(")[2].split(",")[0]
+        if re.fullmatch(r"const boxlite_\w+ \*\)?", takes) and "err" not in function["parameters"]:
+            yield name
+
+
+# Numbers that are not 0.
+NOTHING_IS = {
+    "boxlite_box_info_exit_code": _constants.MACROS["BOXLITE_EXIT_CODE_NONE"],
+    "boxlite_exec_result_exit_code": -1,
+    "boxlite_image_info_history_layer": -1,
+    "boxlite_process_info_state": ord("?"),
+    "boxlite_runtime_fd": -1,
+}
+
+
+def nothing_of(name):
+    function = MANIFEST["functions"][name]
+    result = function["type"].partition("(")[0].strip()
+    if result == "const char *":
+        return None if function["parameters"][1:] == ["n"] else b""
+    return None if result.endswith("*") else NOTHING_IS.get(name, 0)
+
+
+@pytest.mark.parametrize("name", sorted(readers()))
+def test_a_reader_of_null_reads_nothing(name):
+    arguments = [None] + [0] * (len(MANIFEST["functions"][name]["parameters"]) - 1)
+    assert getattr(_library.library(), name)(*arguments) == nothing_of(name)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MANIFEST["functions"] if name.endswith("_destroy")))
+def test_null_may_be_destroyed(name):
+    assert getattr(_library.library(), name)(None) is None
 
 
 def test_callbacks_have_the_types_of_the_header():

@@ -92,18 +92,15 @@ def test_a_value_that_cannot_be_is_refused_by_name(runtime, image, option, value
 def test_options_and_calls_of_later_versions_are_refused_by_name(runtime, image):
     with pytest.raises(boxlite.UnsupportedError, match="volumes"):
         runtime.create(small(image, mounts=[("/a", "/b", "ro")]))
-    with pytest.raises(boxlite.UnsupportedError, match=r"Boxlite\.metrics"):
-        runtime.metrics()
+    for later in (boxlite.BrowserBox, boxlite.ComputerBox):
+        with pytest.raises(boxlite.UnsupportedError, match=later.__name__):
+            later(cpu=2)
     box = runtime.create(small(image))
     calls = {
         "pause": box.pause,
         "resume": box.resume,
-        "metrics": box.metrics,
         "snapshot": lambda: box.snapshot("s"),
         "fork": box.fork,
-        "copy_in": lambda: box.copy_in("/a", "/b"),
-        "copy_out": lambda: box.copy_out("/a", "/b"),
-        "prune": runtime.images.prune,
     }
     for name, call in calls.items():
         with pytest.raises(boxlite.UnsupportedError, match=name):
@@ -253,6 +250,16 @@ def test_a_file_is_written_and_read(box, data):
         return await box.read_file("/tmp/made/on the way/file")
 
     assert asyncio.run(test()) == data
+
+
+def test_a_file_that_is_too_large_is_refused_and_the_box_goes_on(box):
+    async def test():
+        await box.write_file("/tmp/large", b"x" * 3_000_000)
+        with pytest.raises(boxlite.ResourceExhaustedError, match=r"/tmp/large.*max_size=2999999"):
+            await box.read_file("/tmp/large", max_size=2_999_999)
+        return await box.read_file("/tmp/large", max_size=3_000_000)
+
+    assert len(asyncio.run(test())) == 3_000_000
 
 
 def test_text_is_written_as_utf8_with_a_mode_and_can_be_run_at_once(box):

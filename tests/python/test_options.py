@@ -5,7 +5,7 @@ import pickle
 
 import boxlite
 import pytest
-from boxlite import _ffi, _marshal
+from boxlite import _constants, _marshal
 from boxlite._options import refuse_unsupported
 from boxlite.errors import _BY_STATUS, error_of_status
 
@@ -66,8 +66,7 @@ def test_auto_remove_depends_on_the_disk():
         ("disk_size_gb", 1),
         ("network", boxlite.NetworkSpec()),
         ("network", boxlite.NetworkSpec(outbound=boxlite.OutboundNetworkSpec("disabled"))),
-        ("security", boxlite.SecurityOptions.maximum()),
-        ("security", boxlite.SecurityOptions.development()),
+        ("security", boxlite.SecurityOptions(close_fds=False)),
     ],
 )
 def test_what_is_not_there_yet_is_refused_by_name(option, value):
@@ -86,6 +85,7 @@ def test_what_is_not_there_yet_is_refused_by_name(option, value):
         {"network": boxlite.NetworkSpec(mode="disabled")},
         {"security": boxlite.SecurityOptions.standard()},
         {"security": boxlite.SecurityOptions(network_enabled=False)},
+        {"security": boxlite.SecurityOptions.maximum()},
         {"advanced": boxlite.AdvancedBoxOptions()},
     ],
 )
@@ -156,8 +156,8 @@ def test_box_options_reach_the_struct():
     assert (struct.cpus, struct.memory_mib, struct.working_dir, struct.user) == (2, 256, b"/w", b"1000:1000")
     assert (struct.env[: struct.env_count], struct.labels[: struct.label_count]) == ([b"A=1"], [b"k=v"])
     assert (struct.cmd[: struct.cmd_count], struct.entrypoint_count) == ([b"a", b"b"], 0)
-    assert struct.flags == _ffi.BOX_DETACHED | _ffi.BOX_NO_ENTRYPOINT
-    assert (struct.engine, struct.isolation) == (_ffi.Engine.QEMU, _ffi.Isolation.HARDWARE)
+    assert struct.flags == _constants.BOX_DETACHED | _constants.BOX_NO_ENTRYPOINT
+    assert (struct.engine, struct.isolation) == (_constants.Engine.QEMU, _constants.Isolation.HARDWARE)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_value_that_cannot_be_is_named(given):
 
 
 def test_every_status_has_an_error_of_its_own():
-    assert set(_BY_STATUS) == {int(status) for status in _ffi.Status} - {0}
+    assert set(_BY_STATUS) == {int(status) for status in _constants.Status} - {0}
     assert len({error.code for error in _BY_STATUS.values()}) == len(_BY_STATUS)
     assert all(
         issubclass(error, RuntimeError) and issubclass(error, boxlite.BoxliteError) for error in _BY_STATUS.values()
@@ -207,3 +207,15 @@ def test_an_error_says_what_to_do():
     assert str(error_of_status(2, "there is no box 'x'", hint="look at the list")) == (
         "there is no box 'x'\nhint: look at the list"
     )
+
+
+def test_what_is_not_given_has_its_default():
+    options = boxlite.BoxOptions()
+    assert (options.image, options.cpus, options.memory_mib) == ("python:slim", 1, 512)
+    assert (options.env, options.volumes, options.ports, options.auto_remove) == ([], [], [], True)
+    assert options.security == boxlite.SecurityOptions.standard()
+    assert (options.working_dir, options.rootfs_path, options.disk_size_gb) == (None, None, None)
+    assert boxlite.BoxOptions(rootfs_path="/layout").image is None
+    assert boxlite.BoxOptions().security is not boxlite.BoxOptions().security
+    # A value that cannot be is refused, not taken for "not given".
+    assert boxlite.BoxOptions(cpus=0).cpus == 0

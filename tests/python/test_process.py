@@ -73,8 +73,9 @@ def test_a_program_that_is_killed_stops_its_boxes(runtime, home, image):
 
 def test_an_interrupted_program_stops_its_box(runtime, home, image):
     script = """
-        import asyncio, sys
+        import asyncio, signal, sys
         import boxlite
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs us in the background
         async def main():
             runtime = boxlite.Boxlite(boxlite.Options(home_dir=sys.argv[1]))
             async with boxlite.SimpleBox(runtime=runtime, rootfs_path=sys.argv[2]) as box:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
-from boxlite import _ffi, _marshal
+from boxlite import _constants, _ffi, _files, _marshal
 from boxlite._core import DATA, DONE, NO_PROGRESS, Call, Handle, wake
-from boxlite._execution import MAX_OUTPUT, Execution, _Feeder
+from boxlite._execution import MAX_OUTPUT, Execution, Feeder
 from boxlite._info import BoxInfo, box_info
 from boxlite._library import check, text
+from boxlite._metrics import BoxCounts, BoxMetrics
 from boxlite._options import Env, unsupported_call
 from boxlite._process import Process
-from boxlite.errors import InvalidArgumentError, NotFoundError, ResourceExhaustedError
+from boxlite.errors import BoxliteError, InvalidArgumentError, NotFoundError, ResourceExhaustedError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,7 +60,8 @@ def flatten(command: Any, arguments: tuple[Any, ...]) -> list[bytes]:
     argv: list[bytes] = []
     for argument in (command, *arguments):
         if isinstance(argument, (list, tuple)):
-            argv += [_marshal.raw(f"argument {len(argv) + n}", word) for n, word in enumerate(argument)]
+            group = cast(Sequence[Any], argument)
+            argv += [_marshal.raw(f"argument {len(argv) + n}", word) for n, word in enumerate(group)]
         else:
             argv.append(_marshal.raw(f"argument {len(argv)}", argument))
     return argv
@@ -99,7 +101,7 @@ class Box:
 
     async def exec(
         self,
-        command: str | bytes | list[str],
+        command: str | bytes | Sequence[str | bytes],
         *args: Any,
         env: Env | None = None,
         tty: bool = False,
@@ -123,11 +125,12 @@ class Box:
         """
         if max_output < 2:
             raise InvalidArgumentError(f"max_output={max_output} must be at least 2 bytes")
-        process = Process(self._core, max_output)
+        process = Process(self._core, max_output, self.id)
+        self._counts.wanted()
         process.begin(self._handle, self._exec_options(flatten(command, args), env, tty, user, cwd, timeout, stdin))
         execution = Execution(process, timeout)
         if isinstance(stdin, (bytes, str)):
-            _Feeder(process, stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin).feed()
+            Feeder(process, stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin).feed()
         if stdin is not None:
             execution.keep_stdin()
         try:
@@ -142,9 +145,9 @@ class Box:
         argv: list[bytes], env: Any, tty: bool, user: Any, cwd: Any, timeout: float | None, stdin: Any
     ) -> _ffi.ExecOptions:
         environment = _marshal.assignments("env", env)
-        flags = _ffi.EXEC_MANUAL_CREDIT
-        flags |= _ffi.EXEC_TTY if tty else 0
-        flags |= 0 if stdin is False else _ffi.EXEC_STDIN
+        flags = _constants.EXEC_MANUAL_CREDIT
+        flags |= _constants.EXEC_TTY if tty else 0
+        flags |= 0 if stdin is False else _constants.EXEC_STDIN
         options = _ffi.ExecOptions(struct_size=ctypes.sizeof(_ffi.ExecOptions), flags=flags)
         options.argv, options.argc = _marshal.array(argv), len(argv)
         options.env, options.env_count = _marshal.array(environment), len(environment)
@@ -158,7 +161,12 @@ class Box:
 
         ImageError, NetworkError, EngineError. Cancelled, it leaves the box stopped.
         """
-        await Call(self._core).run(self._core.lib.boxlite_box_start, self._handle.pointer, NO_PROGRESS, DONE)
+        self._counts.wanted()
+        try:
+            await Call(self._core).run(self._core.lib.boxlite_box_start, self._handle.pointer, NO_PROGRESS, DONE)
+        except BoxliteError:
+            self._core.counts.box_failed()
+            raise
 
     async def stop(self, timeout: float | None = None) -> None:
         """Asks the processes to end, and ends the machine after `timeout` seconds (10 unless told otherwise).
@@ -172,19 +180,30 @@ class Box:
             )
         except NotFoundError:
             pass  # it is removed: what was asked for is so
+        self._count_stop()
+
+    def _count_stop(self) -> None:
+        try:
+            self.info()
+            self._counts.stopped()
+        except NotFoundError:
+            self._core.counts.box_removed(self.id)
+        except BoxliteError:
+            pass  # the runtime ends, and its counts with it
 
     async def remove(self, force: bool = False) -> None:
         """Removes the box and its disk. InvalidStateError where it runs, unless `force`, which stops it at once.
 
         A box that is removed already: no effect. Cancelled, the removal goes on.
         """
-        flags = _ffi.REMOVE_FORCE if force else 0
+        flags = _constants.REMOVE_FORCE if force else 0
         try:
             await Call(self._core).run(
                 self._core.lib.boxlite_box_remove, self._handle.pointer, flags, DONE, cancel=False
             )
         except NotFoundError:
             pass
+        self._core.counts.box_removed(self.id)
 
     def info(self) -> BoxInfo:
         """What the records say now. NotFoundError where it was removed."""
@@ -196,12 +215,21 @@ class Box:
         finally:
             lib.boxlite_box_info_destroy(info)
 
+    def metrics(self) -> BoxMetrics:
+        """What the box costs now, all zero where it never ran; it can be awaited. NotFoundError once it is removed."""
+        return self._counts.read(self.info())
+
+    @property
+    def _counts(self) -> BoxCounts:
+        return self._core.counts.box(self.id)
+
     async def write_file(self, path: Path, data: str | bytes, mode: int = 0o644) -> None:
         """Writes a file in the box, whole or not at all; parents are made. Text goes as UTF-8.
 
         The box is started where it does not run. Cancelled, the file is as it was, or whole.
         """
         encoded = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+        self._counts.wanted()
         await Call(self._core).run(
             self._core.lib.boxlite_box_write_file,
             self._handle.pointer,
@@ -219,10 +247,64 @@ class Box:
         box decide how large a file is, and its bytes are kept in this process.
         """
         call = _Read(self._core, path, max_size)
+        self._counts.wanted()
         await call.run(
             self._core.lib.boxlite_box_read_file, self._handle.pointer, _marshal.raw("path", path), DATA, DONE
         )
         return bytes(call.data)
+
+    async def copy_in(
+        self,
+        host: Path,
+        guest: Path,
+        *,
+        overwrite: bool = True,
+        follow_symlinks: bool = False,
+        include_parent: bool = True,
+    ) -> None:
+        """Copies a file or a directory of the host into the box, by the rules of `cp -r`; guest parents are made.
+
+        Into `guest` where that is a directory, else to that name. A source that ends in "/.", or
+        `include_parent=False`, is what is in the directory. `follow_symlinks` is for the source itself; links in a tree
+        stay links. NotFoundError; InvalidArgumentError where a directory meets a file; with `overwrite=False`
+        AlreadyExistsError, and nothing changed, where a file would be replaced. Files belong to root.
+        """
+        self._counts.wanted()
+        flags = _files.copy_flags(overwrite, follow_symlinks, include_parent) | _constants.COPY_PARENTS
+        paths = (_marshal.raw("host", host), _marshal.raw("guest", guest))
+        await _files.copy(self._core.lib.boxlite_box_copy_in, self._core, self._handle, paths, flags)
+
+    async def copy_out(
+        self,
+        guest: Path,
+        host: Path,
+        *,
+        overwrite: bool = True,
+        follow_symlinks: bool = False,
+        include_parent: bool = True,
+    ) -> None:
+        """Copies a file or a directory of the box to the host, by the rules of `copy_in`; host parents have to exist.
+
+        Whatever the box sends, nothing outside the destination is touched. UnsupportedError for devices and FIFOs.
+        """
+        self._counts.wanted()
+        flags = _files.copy_flags(overwrite, follow_symlinks, include_parent)
+        paths = (_marshal.raw("guest", guest), _marshal.raw("host", host))
+        await _files.copy(self._core.lib.boxlite_box_copy_out, self._core, self._handle, paths, flags)
+
+    @property
+    def files(self) -> _files.Files:
+        """The files of the box by name: list, stat, exists, mkdir, rename, remove."""
+        return _files.Files(self._core, self._handle)
+
+    async def processes(self) -> list[_files.ProcessInfo]:
+        """What runs in the box, without its kernel's threads and the agent."""
+        self._counts.wanted()
+        return await _files.processes(self._core, self._handle)
+
+    async def wait(self) -> BoxInfo:
+        """Waits for the box's end and tells what the records say then; at once for a box that does not run."""
+        return await _files.wait(self._core, self._handle)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -243,10 +325,6 @@ class Box:
         """UnsupportedError."""
         raise unsupported_call("Box.resume")
 
-    async def metrics(self) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("Box.metrics")
-
     async def snapshot(self, name: str) -> NoReturn:
         """UnsupportedError."""
         raise unsupported_call("Box.snapshot")
@@ -254,27 +332,3 @@ class Box:
     async def fork(self, n: int = 1) -> NoReturn:
         """UnsupportedError."""
         raise unsupported_call("Box.fork")
-
-    async def copy_in(
-        self,
-        host: Path,
-        guest: Path,
-        *,
-        overwrite: bool = True,
-        follow_symlinks: bool = False,
-        include_parent: bool = True,
-    ) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("Box.copy_in")
-
-    async def copy_out(
-        self,
-        guest: Path,
-        host: Path,
-        *,
-        overwrite: bool = True,
-        follow_symlinks: bool = False,
-        include_parent: bool = True,
-    ) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("Box.copy_out")

@@ -19,11 +19,12 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
-from boxlite import _ffi
+from boxlite import _constants, _ffi
 from boxlite._library import check, error_of, library
+from boxlite._metrics import Counts
 from boxlite.errors import BoxliteError, InvalidStateError, StoppedError
 
 # A drain runs a bounded number of callbacks; after so many drains the loop's other work has its turn.
@@ -78,13 +79,20 @@ FINALIZE = _calls(_ffi.finalize_cb, "on_finalize")
 DATA = _calls(_ffi.data_cb, "on_data")
 PROGRESS = _calls(_ffi.progress_cb, "on_progress")
 IMAGE = _calls(_ffi.image_cb, "on_image")
+IMAGES = _calls(_ffi.image_list_cb, "on_images")
+PRUNED = _calls(_ffi.prune_cb, "on_pruned")
 START = _calls(_ffi.start_cb, "on_start")
 STDOUT = _calls(_ffi.data_cb, "on_stdout")
 STDERR = _calls(_ffi.data_cb, "on_stderr")
 EXIT = _calls(_ffi.exit_cb, "on_exit")
+BOX_INFO = _calls(_ffi.box_info_cb, "on_box_info")
+FILE_INFO = _calls(_ffi.file_info_cb, "on_file_info")
+FILE_LIST = _calls(_ffi.file_list_cb, "on_file_list")
+PROCESS_LIST = _calls(_ffi.process_list_cb, "on_process_list")
 NO_DONE = _ffi.done_cb()
 NO_FINALIZE = _ffi.finalize_cb()
 NO_PROGRESS = _ffi.progress_cb()
+NO_COPY_PROGRESS = _ffi.copy_progress_cb()
 
 
 class Signal:
@@ -157,6 +165,7 @@ class Core:
                 hint=_FORK_HINT,
             )
         self.lib = library()
+        self.counts = Counts()
         self._lock = threading.Condition(threading.RLock())
         self._watches: dict[asyncio.AbstractEventLoop, _Watch] = {}
         self._users = 0
@@ -182,7 +191,7 @@ class Core:
         return self._runtime
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[int | None]:
+    def use(self) -> Generator[int | None]:
         """The runtime's handle, which `close` does not destroy meanwhile. InvalidStateError, StoppedError."""
         self._enter()
         try:
@@ -305,7 +314,7 @@ class Call(Handler):
         self.failure: BoxliteError | None = None
 
     def on_done(self, status: int, error: int | None) -> None:
-        failure = error_of(status, error) if status != _ffi.Status.OK else None
+        failure = error_of(status, error) if status != _constants.Status.OK else None
         with self._lock:
             self.completed, self.failure = True, failure
             waiters = self._signal.take()
@@ -373,6 +382,8 @@ def _after_fork_in_child() -> None:
     global _forked_from
     if _open_cores:
         _forked_from = os.getppid()
+    for core in _open_cores:
+        core.counts = Counts()  # another thread of the parent may have held its lock
     _open_cores.clear()
     _handlers.clear()
     _escaped.clear()

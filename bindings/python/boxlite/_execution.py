@@ -138,7 +138,7 @@ class ExecStdin:
         self._process.close_stdin()
 
 
-class _Feeder(Handler):
+class Feeder(Handler):
     """Writes given bytes to stdin, piece by piece as the guest takes them, and closes it; needs no coroutine."""
 
     def __init__(self, process: Process, data: bytes) -> None:
@@ -244,3 +244,7 @@ class Execution:
     async def resize_tty(self, rows: int, cols: int) -> None:
         """Sets the size of the terminal. InvalidStateError without `tty=True`."""
         self._process.resize(rows, cols)
+
+    def resize_quietly(self, rows: int, cols: int) -> None:
+        """As `resize_tty`; after the end: no effect."""
+        self._process.resize_quietly(rows, cols)

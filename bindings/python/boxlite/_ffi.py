@@ -1,4 +1,4 @@
-"""The declarations of include/boxlite.h in ctypes: constants, structs, callback types, functions.
+"""The declarations of include/boxlite.h in ctypes: structs, callback types, functions.
 
 Nothing here decides anything. tests/python/test_abi.py compares every table of this file with
 abi/boxlite.abi.json, which scripts/abi-manifest makes from the header.
@@ -6,7 +6,6 @@ abi/boxlite.abi.json, which scripts/abi-manifest makes from the header.
 
 from __future__ import annotations
 
-import enum
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -23,158 +22,6 @@ from ctypes import (
 from typing import Any
 
 
-class Status(enum.IntEnum):
-    """`boxlite_status`."""
-
-    OK = 0
-    INTERNAL = 1
-    NOT_FOUND = 2
-    ALREADY_EXISTS = 3
-    INVALID_STATE = 4
-    INVALID_ARGUMENT = 5
-    CONFIG = 6
-    STORAGE = 7
-    IMAGE = 8
-    NETWORK = 9
-    EXECUTION = 10
-    STOPPED = 11
-    ENGINE = 12
-    UNSUPPORTED = 13
-    DATABASE = 14
-    RESOURCE_EXHAUSTED = 20
-    CANCELLED = 22
-    TIMEOUT = 23
-    WOULD_DEADLOCK = 24
-    PERMISSION = 25
-    BUSY = 26
-
-
-class Engine(enum.IntEnum):
-    """`boxlite_engine`."""
-
-    AUTO = 0
-    KVM = 1
-    QEMU = 2
-
-
-class Isolation(enum.IntEnum):
-    """`boxlite_isolation`."""
-
-    ANY = 0
-    HARDWARE = 1
-    SOFTWARE = 2
-
-
-class BoxState(enum.IntEnum):
-    """`boxlite_box_state`."""
-
-    CREATED = 0
-    STARTING = 1
-    RUNNING = 2
-    PAUSED = 3
-    STOPPING = 4
-    STOPPED = 5
-
-
-class ExitReason(enum.IntEnum):
-    """`boxlite_exit_reason`."""
-
-    NONE = 0
-    STOPPED = 1
-    MAIN_EXITED = 2
-    RESET = 3
-    PANIC = 4
-    OUT_OF_MEMORY = 5
-    KILLED = 6
-    ENGINE = 7
-    BOOT = 8
-    LIFELINE = 9
-
-
-class LogLevel(enum.IntEnum):
-    """`boxlite_log_level`."""
-
-    OFF = 0
-    ERROR = 1
-    WARN = 2
-    INFO = 3
-    DEBUG = 4
-    TRACE = 5
-
-
-class Stream(enum.IntEnum):
-    """`boxlite_stream`."""
-
-    STDOUT = 1
-    STDERR = 2
-
-
-class Phase(enum.IntEnum):
-    """`boxlite_phase`."""
-
-    RESOLVE = 1
-    FETCH = 2
-    CONVERT = 3
-    DONE = 4
-
-
-class DoctorState(enum.IntEnum):
-    """`boxlite_doctor_state`."""
-
-    OK = 0
-    WARNING = 1
-    ERROR = 2
-
-
-# The prefix of each enum's enumerators in the header; success alone is BOXLITE_OK.
-ENUMS: dict[str, type[enum.IntEnum]] = {
-    "BOXLITE_STATUS_": Status,
-    "BOXLITE_ENGINE_": Engine,
-    "BOXLITE_ISOLATION_": Isolation,
-    "BOXLITE_BOX_STATE_": BoxState,
-    "BOXLITE_EXIT_REASON_": ExitReason,
-    "BOXLITE_LOG_LEVEL_": LogLevel,
-    "BOXLITE_STREAM_": Stream,
-    "BOXLITE_PHASE_": Phase,
-    "BOXLITE_DOCTOR_STATE_": DoctorState,
-}
-
-VERSION_MAJOR = 0
-VERSION_MINOR = 1
-VERSION_PATCH = 0
-RUNTIME_DRAIN_THREAD = 1
-BOX_AUTO_REMOVE = 1
-BOX_DETACHED = 2
-BOX_NO_ENTRYPOINT = 4
-REMOVE_FORCE = 1
-EXIT_CODE_NONE = -(2**31)
-EXEC_TTY = 1
-EXEC_STDIN = 2
-EXEC_DETACHED = 4
-EXEC_MAIN = 8
-EXEC_ENTRYPOINT = 16
-EXEC_MANUAL_CREDIT = 32
-
-# The object-like macros of the header that are numbers.
-MACROS: dict[str, int] = {
-    "BOXLITE_VERSION_MAJOR": VERSION_MAJOR,
-    "BOXLITE_VERSION_MINOR": VERSION_MINOR,
-    "BOXLITE_VERSION_PATCH": VERSION_PATCH,
-    "BOXLITE_RUNTIME_DRAIN_THREAD": RUNTIME_DRAIN_THREAD,
-    "BOXLITE_BOX_AUTO_REMOVE": BOX_AUTO_REMOVE,
-    "BOXLITE_BOX_DETACHED": BOX_DETACHED,
-    "BOXLITE_BOX_NO_ENTRYPOINT": BOX_NO_ENTRYPOINT,
-    "BOXLITE_REMOVE_FORCE": REMOVE_FORCE,
-    "BOXLITE_EXIT_CODE_NONE": EXIT_CODE_NONE,
-    "BOXLITE_EXEC_TTY": EXEC_TTY,
-    "BOXLITE_EXEC_STDIN": EXEC_STDIN,
-    "BOXLITE_EXEC_DETACHED": EXEC_DETACHED,
-    "BOXLITE_EXEC_MAIN": EXEC_MAIN,
-    "BOXLITE_EXEC_ENTRYPOINT": EXEC_ENTRYPOINT,
-    "BOXLITE_EXEC_MANUAL_CREDIT": EXEC_MANUAL_CREDIT,
-}
-
-
 class Progress(Structure):
     """`boxlite_progress`."""
 
@@ -187,6 +34,12 @@ class Progress(Structure):
     )
 
 
+class CopyProgress(Structure):
+    """`boxlite_copy_progress`."""
+
+    _fields_ = (("files", c_uint64), ("bytes", c_uint64))
+
+
 # Callbacks. user_data comes first; it is a key of ours and never a pointer. Bytes come as an address and a size.
 done_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p)
 finalize_cb = CFUNCTYPE(None, c_void_p)
@@ -194,9 +47,16 @@ log_cb = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 data_cb = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
 progress_cb = CFUNCTYPE(None, c_void_p, POINTER(Progress))
 image_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+image_list_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+prune_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
 doctor_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
 start_cb = CFUNCTYPE(None, c_void_p, c_int64)
 exit_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+copy_progress_cb = CFUNCTYPE(None, c_void_p, POINTER(CopyProgress))
+box_info_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+file_info_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+file_list_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
+process_list_cb = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
 
 CALLBACKS: dict[str, Any] = {
     "boxlite_done_cb": done_cb,
@@ -205,7 +65,14 @@ CALLBACKS: dict[str, Any] = {
     "boxlite_data_cb": data_cb,
     "boxlite_progress_cb": progress_cb,
     "boxlite_image_cb": image_cb,
+    "boxlite_image_list_cb": image_list_cb,
+    "boxlite_prune_cb": prune_cb,
     "boxlite_doctor_cb": doctor_cb,
+    "boxlite_copy_progress_cb": copy_progress_cb,
+    "boxlite_box_info_cb": box_info_cb,
+    "boxlite_file_info_cb": file_info_cb,
+    "boxlite_file_list_cb": file_list_cb,
+    "boxlite_process_list_cb": process_list_cb,
 }
 
 
@@ -249,6 +116,11 @@ class BoxOptions(Structure):
         ("flags", c_uint32),
         ("engine", c_int),
         ("isolation", c_int),
+        ("max_open_files", c_uint64),
+        ("max_file_size_bytes", c_uint64),
+        ("max_memory_bytes", c_uint64),
+        ("max_cpu_seconds", c_uint64),
+        ("max_processes", c_uint64),
     )
 
 
@@ -276,11 +148,24 @@ class ExecOptions(Structure):
     )
 
 
+class CopyOptions(Structure):
+    """`boxlite_copy_options`."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("flags", c_uint32),
+        ("user", c_char_p),
+        ("max_bytes", c_uint64),
+    )
+
+
 STRUCTS: dict[str, type[Structure]] = {
     "boxlite_progress": Progress,
     "boxlite_runtime_options": RuntimeOptions,
     "boxlite_box_options": BoxOptions,
     "boxlite_exec_options": ExecOptions,
+    "boxlite_copy_options": CopyOptions,
+    "boxlite_copy_progress": CopyProgress,
 }
 
 _out = POINTER(c_void_p)  # boxlite_x **
@@ -316,6 +201,10 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "boxlite_box_destroy": (None, (_handle,)),
     "boxlite_box_start": (c_int, (_handle, progress_cb, done_cb, c_void_p, finalize_cb, _out, _out)),
     "boxlite_box_stop": (c_int, (_handle, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_box_kill": (c_int, (_handle, c_int, done_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_box_rename": (c_int, (_handle, c_char_p, _out)),
+    "boxlite_box_set_detached": (c_int, (_handle, c_int, _out)),
+    "boxlite_box_wait": (c_int, (_handle, box_info_cb, c_void_p, finalize_cb, _out, _out)),
     "boxlite_box_remove": (c_int, (_handle, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out)),
     # what the records say of a box
     "boxlite_box_get_info": (c_int, (_out, _handle, _out)),
@@ -333,6 +222,11 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "boxlite_box_info_cpus": (c_uint32, (_handle,)),
     "boxlite_box_info_memory_mib": (c_uint32, (_handle,)),
     "boxlite_box_info_flags": (c_uint32, (_handle,)),
+    "boxlite_box_info_max_open_files": (c_uint64, (_handle,)),
+    "boxlite_box_info_max_file_size_bytes": (c_uint64, (_handle,)),
+    "boxlite_box_info_max_memory_bytes": (c_uint64, (_handle,)),
+    "boxlite_box_info_max_cpu_seconds": (c_uint64, (_handle,)),
+    "boxlite_box_info_max_processes": (c_uint64, (_handle,)),
     "boxlite_box_info_engine": (c_int, (_handle,)),
     "boxlite_box_info_engine_reason": (c_char_p, (_handle,)),
     "boxlite_box_info_isolation": (c_int, (_handle,)),
@@ -366,6 +260,85 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_handle, c_char_p, c_void_p, c_size_t, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out),
     ),
     "boxlite_box_read_file": (c_int, (_handle, c_char_p, data_cb, done_cb, c_void_p, finalize_cb, _out, _out)),
+    # copies
+    "boxlite_copy_options_init": (None, (POINTER(CopyOptions), c_size_t)),
+    "boxlite_box_copy_in": (
+        c_int,
+        (
+            _handle,
+            c_char_p,
+            c_char_p,
+            POINTER(CopyOptions),
+            copy_progress_cb,
+            done_cb,
+            c_void_p,
+            finalize_cb,
+            _out,
+            _out,
+        ),
+    ),
+    "boxlite_box_copy_out": (
+        c_int,
+        (
+            _handle,
+            c_char_p,
+            c_char_p,
+            POINTER(CopyOptions),
+            copy_progress_cb,
+            done_cb,
+            c_void_p,
+            finalize_cb,
+            _out,
+            _out,
+        ),
+    ),
+    "boxlite_box_get_archive": (
+        c_int,
+        (_handle, c_char_p, c_uint32, data_cb, done_cb, c_void_p, finalize_cb, _out, _out),
+    ),
+    "boxlite_box_put_archive": (
+        c_int,
+        (_out, _handle, c_char_p, POINTER(CopyOptions), done_cb, c_void_p, finalize_cb, _out),
+    ),
+    "boxlite_upload_write": (c_int, (_handle, c_void_p, c_size_t, done_cb, c_void_p, finalize_cb, _out)),
+    "boxlite_upload_finish": (c_int, (_handle, _out)),
+    "boxlite_upload_cancel": (None, (_handle,)),
+    "boxlite_upload_destroy": (None, (_handle,)),
+    # files by name
+    "boxlite_box_stat_file": (c_int, (_handle, c_char_p, c_uint32, file_info_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_box_list_files": (c_int, (_handle, c_char_p, file_list_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_box_make_directory": (
+        c_int,
+        (_handle, c_char_p, c_uint32, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out),
+    ),
+    "boxlite_box_rename_file": (
+        c_int,
+        (_handle, c_char_p, c_char_p, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out),
+    ),
+    "boxlite_box_remove_file": (c_int, (_handle, c_char_p, c_uint32, done_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_file_list_size": (c_size_t, (_handle,)),
+    "boxlite_file_list_get": (c_void_p, (_handle, c_size_t)),
+    "boxlite_file_info_name": (c_char_p, (_handle,)),
+    "boxlite_file_info_type": (c_int, (_handle,)),
+    "boxlite_file_info_mode": (c_uint32, (_handle,)),
+    "boxlite_file_info_uid": (c_uint32, (_handle,)),
+    "boxlite_file_info_gid": (c_uint32, (_handle,)),
+    "boxlite_file_info_size": (c_uint64, (_handle,)),
+    "boxlite_file_info_mtime_ns": (c_int64, (_handle,)),
+    "boxlite_file_info_link": (c_char_p, (_handle,)),
+    # processes
+    "boxlite_box_list_processes": (c_int, (_handle, process_list_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_process_list_size": (c_size_t, (_handle,)),
+    "boxlite_process_list_get": (c_void_p, (_handle, c_size_t)),
+    "boxlite_process_info_pid": (c_int64, (_handle,)),
+    "boxlite_process_info_ppid": (c_int64, (_handle,)),
+    "boxlite_process_info_uid": (c_uint32, (_handle,)),
+    "boxlite_process_info_user": (c_char_p, (_handle,)),
+    "boxlite_process_info_state": (c_int, (_handle,)),
+    "boxlite_process_info_cpu_ms": (c_uint64, (_handle,)),
+    "boxlite_process_info_memory_bytes": (c_uint64, (_handle,)),
+    "boxlite_process_info_started_at_ms": (c_int64, (_handle,)),
+    "boxlite_process_info_arg": (c_char_p, (_handle, c_size_t)),
     # images
     "boxlite_image_pull": (c_int, (_handle, c_char_p, progress_cb, image_cb, c_void_p, finalize_cb, _out, _out)),
     "boxlite_image_remove": (c_int, (_handle, c_char_p, done_cb, c_void_p, finalize_cb, _out)),
@@ -378,6 +351,48 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "boxlite_image_info_source": (c_char_p, (_handle,)),
     "boxlite_image_info_size": (c_uint64, (_handle,)),
     "boxlite_image_info_pulled_at_ms": (c_int64, (_handle,)),
+    "boxlite_image_get_info": (c_int, (_out, _handle, c_char_p, _out)),
+    "boxlite_image_info_destroy": (None, (_handle,)),
+    "boxlite_image_info_reference_at": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_config_digest": (c_char_p, (_handle,)),
+    "boxlite_image_info_created": (c_char_p, (_handle,)),
+    "boxlite_image_info_os": (c_char_p, (_handle,)),
+    "boxlite_image_info_architecture": (c_char_p, (_handle,)),
+    "boxlite_image_info_unpacked_size": (c_uint64, (_handle,)),
+    "boxlite_image_info_entrypoint": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_cmd": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_env": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_label": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_working_dir": (c_char_p, (_handle,)),
+    "boxlite_image_info_user": (c_char_p, (_handle,)),
+    "boxlite_image_info_layer_count": (c_size_t, (_handle,)),
+    "boxlite_image_info_layer_digest": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_layer_diff_id": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_layer_size": (c_uint64, (_handle, c_size_t)),
+    "boxlite_image_info_history_count": (c_size_t, (_handle,)),
+    "boxlite_image_info_history_created": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_history_created_by": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_history_comment": (c_char_p, (_handle, c_size_t)),
+    "boxlite_image_info_history_layer": (c_int64, (_handle, c_size_t)),
+    "boxlite_image_tag": (c_int, (_handle, c_char_p, c_char_p, _out)),
+    "boxlite_image_load": (
+        c_int,
+        (_handle, c_int, c_char_p, progress_cb, image_list_cb, c_void_p, finalize_cb, _out, _out),
+    ),
+    "boxlite_image_save": (
+        c_int,
+        (_handle, POINTER(c_char_p), c_size_t, c_int, progress_cb, done_cb, c_void_p, finalize_cb, _out, _out),
+    ),
+    "boxlite_image_prune": (c_int, (_handle, c_uint32, prune_cb, c_void_p, finalize_cb, _out, _out)),
+    "boxlite_prune_report_reference": (c_char_p, (_handle, c_size_t)),
+    "boxlite_prune_report_bytes": (c_uint64, (_handle,)),
+    # disk usage
+    "boxlite_disk_usage_create": (c_int, (_out, _handle, _out)),
+    "boxlite_disk_usage_destroy": (None, (_handle,)),
+    "boxlite_disk_usage_count": (c_uint64, (_handle, c_int)),
+    "boxlite_disk_usage_active": (c_uint64, (_handle, c_int)),
+    "boxlite_disk_usage_bytes": (c_uint64, (_handle, c_int)),
+    "boxlite_disk_usage_reclaimable": (c_uint64, (_handle, c_int)),
     # doctor
     "boxlite_runtime_doctor": (c_int, (_handle, doctor_cb, c_void_p, finalize_cb, _out)),
     "boxlite_doctor_report_size": (c_size_t, (_handle,)),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
-from boxlite import _ffi
+from boxlite import _constants
 from boxlite._library import library, text
+from boxlite._options import SecurityOptions
 
 T = TypeVar("T")
 
@@ -51,6 +52,8 @@ class BoxInfo:
     memory_mib: int
     auto_remove: bool
     detach: bool
+    security: SecurityOptions
+    """What it was made with; limits that were not given are None."""
     engine: str
     """"kvm" or "qemu"; "auto" before the first start."""
     engine_reason: str
@@ -93,6 +96,91 @@ class ImageInfo:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImageLayer:
+    """A layer of an image."""
+
+    digest: str
+    """"sha256:…" of its blob."""
+    diff_id: str
+    """"sha256:…" of what it unpacks to."""
+    size: int
+    """Bytes of its blob."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HistoryStep:
+    """A step of how an image was made."""
+
+    created: str
+    """RFC 3339, as the image says it; may be empty, as the next two."""
+    created_by: str
+    comment: str
+    layer: ImageLayer | None
+    """The layer that it made, None where it made none."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its layer's blob."""
+        return self.layer.size if self.layer is not None else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDetails(ImageInfo):
+    """All that is known of an image."""
+
+    references: tuple[str, ...]
+    """Every reference that names it."""
+    config_digest: str
+    created: str
+    """RFC 3339, as the image says it; may be empty."""
+    os: str
+    architecture: str
+    unpacked_size: int
+    """Bytes that its root file system takes on the disk; 0 where that is not made yet."""
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env: dict[str, str]
+    labels: dict[str, str]
+    working_dir: str
+    user: str
+    layers: tuple[ImageLayer, ...]
+    history: tuple[HistoryStep, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneResult:
+    """What a prune removed."""
+
+    references: tuple[str, ...]
+    bytes: int
+    """That the disk got back."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpaceUse:
+    """What one kind of things takes on the disk."""
+
+    count: int
+    active: int
+    """In use: by a box, or a box that runs."""
+    bytes: int
+    reclaimable: int
+    """Bytes that would be free without what is not in use."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DiskUsage:
+    """What a home directory takes on the disk."""
+
+    images: SpaceUse
+    rootfs: SpaceUse
+    """Root file systems made from images."""
+    boxes: SpaceUse
+    cache: SpaceUse
+    """Half-done jobs, and blank disks."""
+
+
+@dataclasses.dataclass(frozen=True)
 class PullProgress:
     """How far a pull is. The bytes are those of the phase; a total of 0 is not known yet."""
 
@@ -129,6 +217,18 @@ def _labels(info: int | None) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def _security(of: Callable[[str], Any], flags: int) -> SecurityOptions:
+    return SecurityOptions(
+        jailer_enabled=not flags & _constants.BOX_NO_JAIL,
+        seccomp_enabled=not flags & _constants.BOX_NO_SECCOMP,
+        max_open_files=of("max_open_files") or None,
+        max_file_size=of("max_file_size_bytes") or None,
+        max_processes=of("max_processes") or None,
+        max_memory=of("max_memory_bytes") or None,
+        max_cpu_time=of("max_cpu_seconds") or None,
+    )
+
+
 def box_info(info: int | None) -> BoxInfo:
     """Reads a `boxlite_box_info`, which is borrowed."""
     lib = library()
@@ -144,7 +244,7 @@ def box_info(info: int | None) -> BoxInfo:
         rootfs_path=text(of("rootfs_path")) or None,
         state=BoxState(
             status=text(lib.boxlite_box_state_name(state)),
-            running=state == _ffi.BoxState.RUNNING,
+            running=state == _constants.BoxState.RUNNING,
             pid=of("pid") or None,
         ),
         created_at=moment(of("created_at_ms")),
@@ -152,15 +252,16 @@ def box_info(info: int | None) -> BoxInfo:
         stopped_at=moment_or_none(of("stopped_at_ms")),
         cpus=of("cpus"),
         memory_mib=of("memory_mib"),
-        auto_remove=bool(flags & _ffi.BOX_AUTO_REMOVE),
-        detach=bool(flags & _ffi.BOX_DETACHED),
-        engine=name_of(_ffi.Engine, of("engine")),
+        auto_remove=bool(flags & _constants.BOX_AUTO_REMOVE),
+        detach=bool(flags & _constants.BOX_DETACHED),
+        security=_security(of, flags),
+        engine=name_of(_constants.Engine, of("engine")),
         engine_reason=text(of("engine_reason")),
-        isolation=name_of(_ffi.Isolation, of("isolation")),
+        isolation=name_of(_constants.Isolation, of("isolation")),
         jail=tuple(text(of("jail")).splitlines()),
         exit_reason=text(lib.boxlite_exit_reason_name(of("exit_reason"))),
         exit_detail=text(of("exit_detail")),
-        exit_code=exit_code if exit_code != _ffi.EXIT_CODE_NONE else None,
+        exit_code=exit_code if exit_code != _constants.EXIT_CODE_NONE else None,
         labels=_labels(info),
     )
 
@@ -177,10 +278,88 @@ def image_info(info: int | None) -> ImageInfo:
     )
 
 
+def _texts(get: Any, handle: Any) -> Iterator[str]:
+    for n in itertools.count():
+        value = get(handle, n)
+        if value is None:
+            return
+        yield text(value)
+
+
+def _pairs(get: Any, handle: Any) -> dict[str, str]:
+    parts = (entry.partition("=") for entry in _texts(get, handle))
+    return {name: value for name, _, value in parts}
+
+
+def image_details(info: Any) -> ImageDetails:
+    """Reads a `boxlite_image_info`, which is borrowed."""
+    lib = library()
+
+    def of(field: str) -> Any:
+        return getattr(lib, f"boxlite_image_info_{field}")
+
+    layers: tuple[ImageLayer, ...] = tuple(
+        ImageLayer(text(of("layer_digest")(info, n)), text(of("layer_diff_id")(info, n)), of("layer_size")(info, n))
+        for n in range(of("layer_count")(info))
+    )
+
+    def step(n: int) -> HistoryStep:
+        layer: int = of("history_layer")(info, n)
+        return HistoryStep(
+            created=text(of("history_created")(info, n)),
+            created_by=text(of("history_created_by")(info, n)),
+            comment=text(of("history_comment")(info, n)),
+            layer=layers[layer] if layer >= 0 else None,
+        )
+
+    return ImageDetails(
+        **dataclasses.asdict(image_info(info)),
+        references=tuple(_texts(of("reference_at"), info)),
+        config_digest=text(of("config_digest")(info)),
+        created=text(of("created")(info)),
+        os=text(of("os")(info)),
+        architecture=text(of("architecture")(info)),
+        unpacked_size=of("unpacked_size")(info),
+        entrypoint=tuple(_texts(of("entrypoint"), info)),
+        cmd=tuple(_texts(of("cmd"), info)),
+        env=_pairs(of("env"), info),
+        labels=_pairs(of("label"), info),
+        working_dir=text(of("working_dir")(info)),
+        user=text(of("user")(info)),
+        layers=layers,
+        history=tuple(step(n) for n in range(of("history_count")(info))),
+    )
+
+
+def prune_result(report: Any) -> PruneResult:
+    """Reads a `boxlite_prune_report`, which is borrowed."""
+    lib = library()
+    return PruneResult(
+        references=tuple(_texts(lib.boxlite_prune_report_reference, report)),
+        bytes=lib.boxlite_prune_report_bytes(report),
+    )
+
+
+def disk_usage(usage: Any) -> DiskUsage:
+    """Reads a `boxlite_disk_usage`, which is borrowed."""
+    lib = library()
+
+    def of(kind: _constants.DiskKind) -> SpaceUse:
+        return SpaceUse(
+            count=lib.boxlite_disk_usage_count(usage, kind),
+            active=lib.boxlite_disk_usage_active(usage, kind),
+            bytes=lib.boxlite_disk_usage_bytes(usage, kind),
+            reclaimable=lib.boxlite_disk_usage_reclaimable(usage, kind),
+        )
+
+    kinds = _constants.DiskKind
+    return DiskUsage(of(kinds.IMAGES), of(kinds.ROOTFS), of(kinds.BOXES), of(kinds.CACHE))
+
+
 def pull_progress(progress: Any) -> PullProgress:
     """Reads a `boxlite_progress`, which is borrowed."""
     return PullProgress(
-        phase=name_of(_ffi.Phase, progress.phase),
+        phase=name_of(_constants.Phase, progress.phase),
         layers_total=progress.layers_total,
         layers_done=progress.layers_done,
         bytes_total=progress.bytes_total,

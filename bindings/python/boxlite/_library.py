@@ -5,7 +5,7 @@ file is taken, and none of the others is tried then:
 
 1. `$BOXLITE_LIBRARY`, the file itself;
 2. `$BOXLITE_RUNTIME_DIR/lib`, the prefix that the library's own parts come from;
-3. `boxlite/_lib/` beside this file, for a package that carries the library;
+3. `boxlite/_prefix/lib/` beside this file, in a wheel, which carries the library and its parts;
 4. the file that `boxlite/_location` names (`python -m boxlite.locate PREFIX` writes it);
 5. what the dynamic loader finds by the soname.
 """
@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from boxlite import _ffi
+from boxlite import _constants, _ffi
 from boxlite.errors import BoxliteError, ConfigError, error_of_status
 
-SONAME = f"libboxlite.so.{_ffi.VERSION_MAJOR}"
+SONAME = f"libboxlite.so.{_constants.VERSION_MAJOR}"
 LOCATION = Path(__file__).with_name("_location")
 
 _loaded: ctypes.CDLL | None = None
@@ -56,7 +56,7 @@ def _candidates() -> Iterator[str]:
     if prefix := os.environ.get("BOXLITE_RUNTIME_DIR"):
         if path := in_prefix(Path(prefix)):
             yield str(path)
-    carried = LOCATION.with_name("_lib") / SONAME
+    carried = LOCATION.with_name("_prefix") / "lib" / SONAME
     if carried.exists():
         yield str(carried)
     if LOCATION.exists():
@@ -76,10 +76,10 @@ def load(path: str) -> ctypes.CDLL:
             hint="install libboxlite, name its file in BOXLITE_LIBRARY, or run python -m boxlite.locate PREFIX",
         ) from error
     version = loaded.boxlite_version()
-    if version >> 16 != _ffi.VERSION_MAJOR or version >> 8 & 0xFF < _ffi.VERSION_MINOR:
+    if version >> 16 != _constants.VERSION_MAJOR or version >> 8 & 0xFF < _constants.VERSION_MINOR:
         raise ConfigError(
             f"{path} is version {version >> 16}.{version >> 8 & 0xFF}; this package needs "
-            f"{_ffi.VERSION_MAJOR}.{_ffi.VERSION_MINOR}",
+            f"{_constants.VERSION_MAJOR}.{_constants.VERSION_MINOR}",
             hint="install the package and the library of one version",
         )
     return loaded
@@ -107,7 +107,7 @@ def check(function: Any, *arguments: Any) -> None:
     """Calls a function whose last parameter is the error; raises what it answers."""
     error = ctypes.c_void_p()
     status = function(*arguments, ctypes.byref(error))
-    if status != _ffi.Status.OK:
+    if status != _constants.Status.OK:
         raised = error_of(status, error.value)
         library().boxlite_error_destroy(error)
         raise raised

@@ -10,26 +10,27 @@ import ctypes
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from boxlite import _ffi
+from boxlite import _constants, _ffi
 from boxlite._options import BoxOptions, Env, Options
 from boxlite.errors import InvalidArgumentError
 
 _MAX_UINT32 = 0xFFFFFFFF
+_MAX_INT64 = (1 << 63) - 1
 
 
 def raw(name: str, value: Any) -> bytes:
     """A text as bytes. `name` is what an error calls it."""
-    value = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(value, (str, bytes)):
-        raise TypeError(f"{name} must be str or bytes, not {type(value).__name__}")
+    given = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, (str, bytes)):
+        raise TypeError(f"{name} must be str or bytes, not {type(given).__name__}")
     try:
-        encoded = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+        encoded = given if isinstance(given, bytes) else given.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(f"{name} cannot be written as UTF-8: {error}") from error
     if b"\0" in encoded:
-        raise InvalidArgumentError(f"{name} contains a NUL byte: {value!r}")
+        raise InvalidArgumentError(f"{name} contains a NUL byte: {given!r}")
     return encoded
 
 
@@ -45,8 +46,9 @@ def array(texts: Sequence[bytes]) -> Any:
 
 def assignments(name: str, pairs: Env | None) -> list[bytes]:
     """ "NAME=value" of a dict or of pairs."""
-    items: Iterable[Any] = pairs.items() if isinstance(pairs, Mapping) else pairs or ()
-    entries = []
+    given: Any = pairs or ()
+    items: Iterable[Any] = given.items() if isinstance(pairs, Mapping) else given
+    entries: list[bytes] = []
     for item in items:
         if isinstance(item, (str, bytes)) or len(item) != 2:
             raise TypeError(f"{name} must be a dict or a list of (name, value) pairs, not {item!r} in a list")
@@ -85,7 +87,7 @@ def enumerator(name: str, kind: Any, value: Any) -> int:
     return int(kind[value.upper()])
 
 
-def whole(name: str, value: int | None, most: int = _MAX_UINT32) -> int:
+def whole(name: str, value: Any, most: int = _MAX_UINT32) -> int:
     """A count, 0 for None. The library knows the bounds; 0 would be its default, so it is refused here."""
     if value is None:
         return 0
@@ -103,7 +105,7 @@ def runtime_options(options: Options) -> _ffi.RuntimeOptions:
     struct.home_dir = raw_or_none("home_dir", options.home_dir)
     struct.image_registries = array(registries)
     struct.image_registry_count = len(registries)
-    struct.engine = enumerator("engine", _ffi.Engine, options.engine)
+    struct.engine = enumerator("engine", _constants.Engine, options.engine)
     return struct
 
 
@@ -111,9 +113,11 @@ def box_options(options: BoxOptions, name: str | None) -> _ffi.BoxOptions:
     """The options of a box."""
     env, labels = assignments("env", options.env), assignments("labels", options.labels)
     entrypoint, cmd = words("entrypoint", options.entrypoint), words("cmd", options.cmd)
-    flags = _ffi.BOX_AUTO_REMOVE if options.auto_remove else 0
-    flags |= _ffi.BOX_DETACHED if options.detach else 0
-    flags |= _ffi.BOX_NO_ENTRYPOINT if options.entrypoint is not None and not entrypoint else 0
+    flags = _constants.BOX_AUTO_REMOVE if options.auto_remove else 0
+    flags |= _constants.BOX_DETACHED if options.detach else 0
+    flags |= _constants.BOX_NO_ENTRYPOINT if options.entrypoint is not None and not entrypoint else 0
+    flags |= 0 if options.security.jailer_enabled else _constants.BOX_NO_JAIL
+    flags |= 0 if options.security.seccomp_enabled else _constants.BOX_NO_SECCOMP
     struct = _ffi.BoxOptions(struct_size=ctypes.sizeof(_ffi.BoxOptions), flags=flags)
     struct.image = raw_or_none("image", options.image)
     struct.rootfs_path = raw_or_none("rootfs_path", options.rootfs_path)
@@ -126,6 +130,12 @@ def box_options(options: BoxOptions, name: str | None) -> _ffi.BoxOptions:
     struct.entrypoint, struct.entrypoint_count = array(entrypoint), len(entrypoint)
     struct.cmd, struct.cmd_count = array(cmd), len(cmd)
     struct.labels, struct.label_count = array(labels), len(labels)
-    struct.engine = enumerator("engine", _ffi.Engine, options.engine)
-    struct.isolation = enumerator("isolation", _ffi.Isolation, options.isolation)
+    struct.engine = enumerator("engine", _constants.Engine, options.engine)
+    struct.isolation = enumerator("isolation", _constants.Isolation, options.isolation)
+    security = options.security
+    struct.max_open_files = whole("max_open_files", security.max_open_files, _MAX_INT64)
+    struct.max_file_size_bytes = whole("max_file_size", security.max_file_size, _MAX_INT64)
+    struct.max_memory_bytes = whole("max_memory", security.max_memory, _MAX_INT64)
+    struct.max_cpu_seconds = whole("max_cpu_time", security.max_cpu_time, _MAX_INT64)
+    struct.max_processes = whole("max_processes", security.max_processes, _MAX_INT64)
     return struct

@@ -10,7 +10,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from boxlite.errors import UnsupportedError
 
@@ -39,7 +39,9 @@ class SecurityOptions:
     """What confines a box beyond its being a machine. Limits are None where there is none."""
 
     jailer_enabled: bool = True
+    """False: the emulator of the box keeps this machine's file system and namespaces."""
     seccomp_enabled: bool = True
+    """False: no filter of system calls around the programs that run the box."""
     max_open_files: int | None = None
     max_file_size: int | None = None
     """Bytes."""
@@ -49,11 +51,13 @@ class SecurityOptions:
     max_cpu_time: int | None = None
     """Seconds."""
     network_enabled: bool = True
+    """Without effect as long as boxes have no network; a box's info does not repeat it."""
     close_fds: bool = True
+    """False is refused: what runs a box has the descriptors that it needs and no other."""
 
     @classmethod
     def development(cls) -> SecurityOptions:
-        """Jailer and seccomp off."""
+        """Jailer and seccomp off, to look into trouble with boxlite itself."""
         return cls(jailer_enabled=False, seccomp_enabled=False)
 
     @classmethod
@@ -65,10 +69,6 @@ class SecurityOptions:
     def maximum(cls) -> SecurityOptions:
         """Jailer and seccomp on; 1024 open files, files of 1 GiB, 100 processes."""
         return cls(max_open_files=1024, max_file_size=1 << 30, max_processes=100)
-
-    def asks_for_nothing(self) -> bool:
-        """It is the default, but for the network, which boxes of this version do not have."""
-        return dataclasses.replace(self, network_enabled=True) == SecurityOptions()
 
 
 @dataclasses.dataclass
@@ -112,6 +112,9 @@ class NetworkSpec:
         self.outbound = outbound or OutboundNetworkSpec(mode or "enabled", allow_net or ())
         self.inbound = inbound or InboundNetworkSpec(mode or "enabled")
 
+    def __repr__(self) -> str:
+        return f"NetworkSpec(outbound={self.outbound!r}, inbound={self.inbound!r})"
+
     @property
     def mode(self) -> str:
         """The outbound mode."""
@@ -127,6 +130,39 @@ class NetworkSpec:
         return self.outbound.mode == "disabled" and self.inbound.mode == "disabled"
 
 
+class BoxArguments(TypedDict, total=False):
+    """The keyword arguments of `BoxOptions`, which every box class takes; for type checkers."""
+
+    rootfs_path: str | os.PathLike[str] | None
+    cpus: int | None
+    memory_mib: int | None
+    disk_size_gb: float | None
+    working_dir: str | None
+    env: Env | None
+    volumes: Any
+    ports: Any
+    auto_remove: bool | None
+    detach: bool
+    name: str | None
+    user: str | None
+    entrypoint: str | Sequence[str] | None
+    cmd: str | Sequence[str] | None
+    network: Any
+    security: SecurityOptions | None
+    secrets: Any
+    labels: Mapping[str, str] | None
+    engine: EngineName
+    isolation: IsolationName
+    advanced: AdvancedBoxOptions | None
+    cpu: int | None
+    memory: int | None
+    disk_size: int | None
+    workdir: str | None
+    cwd: str | None
+    mounts: Any
+    auto_delete: int | None
+
+
 def either(name: str, value: Any, alias: str, other: Any) -> Any:
     """One of two spellings. TypeError where both are given and differ."""
     if value is None:
@@ -134,6 +170,11 @@ def either(name: str, value: Any, alias: str, other: Any) -> Any:
     if other is not None and other != value:
         raise TypeError(f"{name}={value!r} and {alias}={other!r}: two spellings of one option with different values")
     return value
+
+
+def _or(default: Any, value: Any) -> Any:
+    """The value, or the default where none is given; 0 and "" are given."""
+    return default if value is None else value
 
 
 def _alias(name: str) -> Any:
@@ -193,19 +234,19 @@ class BoxOptions:
         mounts: Any = None,
         auto_delete: int | None = None,
     ) -> None:
-        self.image = image
+        self.image = DEFAULT_IMAGE if image is None and rootfs_path is None else image
         self.rootfs_path = rootfs_path
-        self.cpus: int | None = either("cpus", cpus, "cpu", cpu)
-        self.memory_mib: int | None = either("memory_mib", memory_mib, "memory", memory)
+        self.cpus: int = _or(1, either("cpus", cpus, "cpu", cpu))
+        self.memory_mib: int = _or(512, either("memory_mib", memory_mib, "memory", memory))
         self.disk_size_gb: float | None = either(
             "disk_size_gb", disk_size_gb, "disk_size", None if disk_size is None else math.ceil(disk_size) / 1024
         )
         self.working_dir: str | None = either(
             "working_dir", either("working_dir", working_dir, "workdir", workdir), "cwd", cwd
         )
-        self.env = env
-        self.volumes = either("volumes", volumes, "mounts", mounts)
-        self.ports = ports
+        self.env: Env = _or([], env)
+        self.volumes: Any = _or([], either("volumes", volumes, "mounts", mounts))
+        self.ports: Any = _or([], ports)
         self.auto_remove = self._auto_remove(auto_remove, auto_delete)
         self.detach = detach
         self.name = name
@@ -213,8 +254,9 @@ class BoxOptions:
         self.entrypoint = entrypoint
         self.cmd = cmd
         self.network = network
-        self.security: SecurityOptions | None = either(
-            "security", security, "advanced.security", advanced.security if advanced else None
+        advanced_security = advanced.security if advanced else None
+        self.security: SecurityOptions = _or(
+            SecurityOptions(), either("security", security, "advanced.security", advanced_security)
         )
         self.secrets = secrets
         self.labels = labels
@@ -253,7 +295,7 @@ def refuse_unsupported(options: BoxOptions) -> None:
         "secrets": bool(options.secrets),
         "disk_size_gb": options.disk_size_gb is not None,
         "network": not no_network,
-        "security": options.security is not None and not options.security.asks_for_nothing(),
+        "security": not options.security.close_fds,
     }
     for name, wanted in asked.items():
         if wanted:

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from boxlite import _ffi
+from boxlite import _constants, _ffi
 from boxlite._core import (
     DONE,
     EXIT,
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class StreamState:
     """One output stream: what came, who reads, who waits for more."""
 
-    def __init__(self, stream: _ffi.Stream, limit: int) -> None:
+    def __init__(self, stream: _constants.Stream, limit: int) -> None:
         self.stream = stream
         self.output = Output(limit)
         self.arrived = Signal()
@@ -49,11 +49,12 @@ class StreamState:
 class Process(Handler):
     """One execution of the library."""
 
-    def __init__(self, core: Core, limit: int) -> None:
+    def __init__(self, core: Core, limit: int, box_id: str) -> None:
         self.core = core
+        self._box_id = box_id
         self.lock = threading.RLock()
-        self.stdout = StreamState(_ffi.Stream.STDOUT, limit)
-        self.stderr = StreamState(_ffi.Stream.STDERR, limit)
+        self.stdout = StreamState(_constants.Stream.STDOUT, limit)
+        self.stderr = StreamState(_constants.Stream.STDERR, limit)
         self.changed = Signal()  # it started or ended
         self.started = False
         self.ended = False
@@ -73,11 +74,19 @@ class Process(Handler):
         execution = ctypes.c_void_p()
         try:
             with self.core.use():
-                check(self.core.lib.boxlite_box_exec, ctypes.byref(execution), box.pointer, ctypes.byref(options))
+                self._begin(ctypes.byref(execution), box.pointer, ctypes.byref(options))
         except BaseException:
             unregister(key)
             raise
         self._handle = Handle(execution.value, self.core.lib.boxlite_execution_destroy)
+
+    def _begin(self, *arguments: Any) -> None:
+        self.core.counts.exec_begins(self._box_id)
+        try:
+            check(self.core.lib.boxlite_box_exec, *arguments)
+        except BoxliteError:
+            self.core.counts.exec_failed(self._box_id)
+            raise
 
     @property
     def id(self) -> str:
@@ -113,12 +122,13 @@ class Process(Handler):
         lib = self.core.lib
         with self.lock:
             self.ended = self.stdout.output.ended = self.stderr.output.ended = True
-            if status == _ffi.Status.OK:
+            if status == _constants.Status.OK:
                 self.exit_code = lib.boxlite_exec_result_exit_code(result)
                 self.timed_out = bool(lib.boxlite_exec_result_timed_out(result))
                 self.duration_ms = lib.boxlite_exec_result_duration_ms(result)
             else:
                 self.failure = error_of(status, error)
+                self.core.counts.exec_failed(self._box_id)
             waiters = self.changed.take() + self.stdout.arrived.take() + self.stderr.arrived.take()
         wake(waiters)
 
@@ -211,6 +221,13 @@ class Process(Handler):
     def resize(self, rows: int, columns: int) -> None:
         """The size of the terminal."""
         check(self.core.lib.boxlite_execution_resize, self._pointer, rows, columns)
+
+    def resize_quietly(self, rows: int, columns: int) -> None:
+        """As `resize`, where it may have ended."""
+        try:
+            self.resize(rows, columns)
+        except BoxliteError:
+            pass
 
     def write_stdin(self, data: bytes, handler: Handler) -> None:
         """Queues bytes; `handler.on_done` when the guest has taken them."""

@@ -7,18 +7,21 @@ import opcode
 import os
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from boxlite import _marshal
 from boxlite._box import Box
-from boxlite._core import DONE, IMAGE, PROGRESS, Call, Core, Handle, wake
-from boxlite._info import AwaitableList, BoxInfo, ImageInfo, PullProgress, box_info, image_info, pull_progress
+from boxlite._core import DONE, Call, Core, Handle
+from boxlite._images import Images
+from boxlite._info import AwaitableList, BoxInfo, DiskUsage, box_info, disk_usage
 from boxlite._library import check
-from boxlite._options import BoxOptions, Options, either, refuse_unsupported, unsupported_call
-from boxlite.errors import AlreadyExistsError, InternalError, InvalidStateError, NotFoundError
+from boxlite._metrics import RuntimeMetrics
+from boxlite._options import BoxOptions, Options, either, refuse_unsupported
+from boxlite.errors import AlreadyExistsError, BoxliteError, InvalidStateError, NotFoundError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -54,70 +57,7 @@ def _nothing(caller: FrameType) -> Any:
     return _Nothing() if awaited else None
 
 
-class _Pull(Call):
-    """A pull: news of its progress, and in the end the image."""
-
-    def __init__(self, core: Core, listener: Callable[[PullProgress], object] | None) -> None:
-        super().__init__(core)
-        self._listener = listener
-        self._news: PullProgress | None = None
-        self.image: ImageInfo | None = None
-
-    def on_progress(self, progress: Any) -> None:
-        with self._lock:
-            self._news = pull_progress(progress.contents)
-            waiters = self._signal.take()
-        wake(waiters)
-
-    def on_image(self, status: int, error: int | None, image: int | None) -> None:
-        self.image = image_info(image) if image else None
-        self.on_done(status, error)
-
-    def tell(self) -> None:
-        with self._lock:
-            news, self._news = self._news, None
-        if news is not None and self._listener is not None:
-            self._listener(news)
-
-
-class Images:
-    """The images of a home directory; `Boxlite.images`."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def pull(self, reference: str, progress: Callable[[PullProgress], object] | None = None) -> ImageInfo:
-        """Fetches an image and makes its root file system; what is there already is not fetched again.
-
-        `progress` is called in the running loop with the latest state; what it raises ends the pull and is raised.
-        ImageError, NetworkError. Cancelled, what was fetched may stay for the next try.
-        """
-        pull = _Pull(self._core, progress)
-        name = _marshal.raw("reference", reference)
-        await pull.run(self._core.lib.boxlite_image_pull, self._core.runtime, name, PROGRESS, IMAGE)
-        if pull.image is None:
-            raise InternalError(f"the pull of {reference!r} ended without an image and without an error")
-        return pull.image
-
-    def list(self) -> AwaitableList[ImageInfo]:
-        """Every image of the home directory. It is there at once and can be awaited."""
-        lib, images = self._core.lib, ctypes.c_void_p()
-        with self._core.use() as runtime:
-            check(lib.boxlite_image_list_create, ctypes.byref(images), runtime)
-        try:
-            count = lib.boxlite_image_list_size(images)
-            return AwaitableList(image_info(lib.boxlite_image_list_get(images, n)) for n in range(count))
-        finally:
-            lib.boxlite_image_list_destroy(images)
-
-    async def remove(self, reference: str) -> None:
-        """Removes an image, and what no other image and no box uses. NotFoundError; BusyError where a box uses it."""
-        name = _marshal.raw("reference", reference)
-        await Call(self._core).run_plain(self._core.lib.boxlite_image_remove, self._core.runtime, name, DONE)
-
-    async def prune(self) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("Boxlite.images.prune")
+_default_lock = threading.Lock()
 
 
 class Boxlite:
@@ -128,7 +68,6 @@ class Boxlite:
     """
 
     _default: Boxlite | None = None
-    _default_lock = threading.Lock()
 
     def __init__(self, options: Options | None = None) -> None:
         self._core = Core(_marshal.runtime_options(options or Options()))
@@ -138,7 +77,7 @@ class Boxlite:
     @classmethod
     def default(cls) -> Boxlite:
         """The runtime of this process: `$BOXLITE_HOME`, else ~/.boxlite, unless `init_default` said otherwise."""
-        with cls._default_lock:
+        with _default_lock:
             if cls._default is None or cls._default.closed:
                 cls._default = cls()
             return cls._default
@@ -146,7 +85,7 @@ class Boxlite:
     @classmethod
     def init_default(cls, options: Options) -> Boxlite:
         """Makes the runtime of this process, before its first use. InvalidStateError where there is one already."""
-        with cls._default_lock:
+        with _default_lock:
             if cls._default is not None and not cls._default.closed:
                 raise InvalidStateError(
                     "the default runtime is open already", hint="call init_default before anything else, or close it"
@@ -172,7 +111,16 @@ class Boxlite:
         `name` is the same as `options.name`. InvalidArgumentError names the option; UnsupportedError;
         AlreadyExistsError where the name is taken.
         """
-        options = options or BoxOptions()
+        began = time.monotonic()
+        try:
+            box = self._create(options or BoxOptions(), name)
+        except BoxliteError:
+            self._core.counts.box_failed()
+            raise
+        self._core.counts.box_created(box.id, max(1, round((time.monotonic() - began) * 1000)))
+        return box
+
+    def _create(self, options: BoxOptions, name: str | None) -> Box:
         name = either("name", name, "options.name", options.name)
         refuse_unsupported(options)
         struct = _marshal.box_options(options, name)
@@ -203,7 +151,7 @@ class Boxlite:
         It works at once and can be awaited. InvalidArgumentError where more than one id begins so.
         """
         box = self._find(id_or_name)
-        return box if box is not None else _nothing(sys._getframe(1))
+        return box if box is not None else _nothing(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
 
     def get_info(self, id_or_name: str) -> BoxInfo | None:
         """What the records say of a box, None where there is none. It can be awaited."""
@@ -212,7 +160,7 @@ class Boxlite:
             info = box.info() if box is not None else None
         except NotFoundError:
             info = None
-        return info if info is not None else _nothing(sys._getframe(1))
+        return info if info is not None else _nothing(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
 
     def list(self) -> AwaitableList[BoxInfo]:
         """Every box of the home directory, oldest first. It is there at once and can be awaited."""
@@ -239,9 +187,9 @@ class Boxlite:
             raise NotFoundError(f"there is no box {id_or_name!r}", hint="Boxlite.list shows the boxes that there are")
         await box.remove(force)
 
-    def metrics(self) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("Boxlite.metrics")
+    def metrics(self) -> RuntimeMetrics:
+        """What this runtime counted since it was opened. It can be awaited."""
+        return self._core.counts.read(self.list())
 
     def _find(self, id_or_name: str) -> Box | None:
         box = ctypes.c_void_p()
@@ -273,6 +221,16 @@ class Boxlite:
         )
         self._core.close()
 
+    def disk_usage(self) -> DiskUsage:
+        """What the home directory takes on the disk now."""
+        lib, usage = self._core.lib, ctypes.c_void_p()
+        with self._core.use() as runtime:
+            check(lib.boxlite_disk_usage_create, ctypes.byref(usage), runtime)
+        try:
+            return disk_usage(usage)
+        finally:
+            lib.boxlite_disk_usage_destroy(usage)
+
     def close(self) -> None:
         """Ends the runtime now: boxes that are not detached stop, who waits gets CancelledError. Again: no effect.
 
@@ -298,8 +256,9 @@ class Boxlite:
 
 
 def _renew_lock() -> None:
+    global _default_lock
     # Another thread of the parent may have held it.
-    Boxlite._default_lock = threading.Lock()
+    _default_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)

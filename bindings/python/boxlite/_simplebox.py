@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from boxlite._box import Box, Path
+from boxlite._box import Box, Path, flatten
 from boxlite._execution import MAX_OUTPUT, ExecResult
+from boxlite._files import Files, ProcessInfo
 from boxlite._info import BoxInfo
-from boxlite._options import (
-    DEFAULT_IMAGE,
-    AdvancedBoxOptions,
-    BoxOptions,
-    EngineName,
-    Env,
-    IsolationName,
-    SecurityOptions,
-    refuse_unsupported,
-    unsupported_call,
-)
+from boxlite._library import text
+from boxlite._metrics import BoxMetrics
+from boxlite._options import BoxOptions, Env, refuse_unsupported
 from boxlite._runtime import Boxlite
 from boxlite.errors import BoxliteError, InvalidStateError, TimeoutError  # noqa: A004
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from boxlite._options import BoxArguments
 
 
 class SimpleBox:
@@ -40,39 +34,9 @@ class SimpleBox:
         image: str | None = None,
         *,
         runtime: Boxlite | None = None,
-        rootfs_path: str | os.PathLike[str] | None = None,
-        cpus: int | None = None,
-        memory_mib: int | None = None,
-        disk_size_gb: float | None = None,
-        working_dir: str | None = None,
-        env: Env | None = None,
-        volumes: Any = None,
-        ports: Any = None,
-        auto_remove: bool | None = None,
-        detach: bool = False,
-        name: str | None = None,
-        user: str | None = None,
-        entrypoint: str | Sequence[str] | None = None,
-        cmd: str | Sequence[str] | None = None,
-        network: Any = None,
-        security: SecurityOptions | None = None,
-        secrets: Any = None,
-        labels: Mapping[str, str] | None = None,
-        engine: EngineName = "auto",
-        isolation: IsolationName = "any",
-        advanced: AdvancedBoxOptions | None = None,
-        cpu: int | None = None,
-        memory: int | None = None,
-        disk_size: int | None = None,
-        workdir: str | None = None,
-        cwd: str | None = None,
-        mounts: Any = None,
-        auto_delete: int | None = None,
+        **options: Unpack[BoxArguments],
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "runtime")}
-        if image is None and rootfs_path is None:
-            given["image"] = DEFAULT_IMAGE
-        self._options = BoxOptions(**given)
+        self._options = BoxOptions(image, **options)
         self._runtime = runtime
         self._box: Box | None = None
 
@@ -140,7 +104,7 @@ class SimpleBox:
 
     async def exec(
         self,
-        cmd: str | bytes | list[str],
+        cmd: str | bytes | Sequence[str | bytes],
         *args: Any,
         env: Env | None = None,
         cwd: str | None = None,
@@ -155,16 +119,20 @@ class SimpleBox:
         the first and the last half of that; `.truncated` says so. ExecutionError where the command cannot be started.
         Cancelled (also by `asyncio.wait_for`), it kills the process tree.
         """
-        execution = await self._made().exec(
-            cmd, *args, env=env, cwd=cwd, user=user, timeout=timeout, stdin=False, max_output=max_output
+        return await self._finish(
+            flatten(cmd, args), env=env, cwd=cwd, user=user, timeout=timeout, stdin=False, max_output=max_output
         )
+
+    async def _finish(self, argv: list[bytes], *, timeout: float | None, **options: Any) -> ExecResult:
+        """Runs a command to its end; nothing of it is left, whatever happens."""
+        execution = await self._made().exec(argv, timeout=timeout, **options)
         try:
             result = await execution.wait()
         except BaseException:
             execution.kill_quietly()
             raise
         if result.timed_out:
-            raise TimeoutError(f"{cmd!r} was ended after {timeout} seconds", result=result)
+            raise TimeoutError(f"{text(argv[0])!r} was ended after {timeout} seconds", result=result)
         return result
 
     async def write_file(self, path: Path, data: str | bytes, mode: int = 0o644) -> None:
@@ -179,16 +147,23 @@ class SimpleBox:
         """What the records say now; it can be awaited. NotFoundError where the box was removed."""
         return self.box.info()
 
-    # ---- what this version does not have
+    def metrics(self) -> BoxMetrics:
+        """As `Box.metrics`; it can be awaited."""
+        return self.box.metrics()
 
-    async def metrics(self) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("SimpleBox.metrics")
+    async def copy_in(self, host: Path, guest: Path, **options: bool) -> None:
+        """As `Box.copy_in`."""
+        await self._made().copy_in(host, guest, **options)
 
-    async def copy_in(self, host: Path, guest: Path, **_options: Any) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("SimpleBox.copy_in")
+    async def copy_out(self, guest: Path, host: Path, **options: bool) -> None:
+        """As `Box.copy_out`."""
+        await self._made().copy_out(guest, host, **options)
 
-    async def copy_out(self, guest: Path, host: Path, **_options: Any) -> NoReturn:
-        """UnsupportedError."""
-        raise unsupported_call("SimpleBox.copy_out")
+    async def processes(self) -> list[ProcessInfo]:
+        """As `Box.processes`."""
+        return await self._made().processes()
+
+    @property
+    def files(self) -> Files:
+        """As `Box.files`."""
+        return self._made().files
