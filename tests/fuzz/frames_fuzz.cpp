@@ -36,6 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Try<InfoClosed>(payload);
       Try<ImageClosed>(payload);
       Try<ProgressEvent>(payload);
+      Try<PutTree>(payload);
+      Try<FileInfo>(payload);
+      Try<ProcessInfo>(payload);
     }
   }
   return 0;

@@ -9,8 +9,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using boxlite::Result;
+  auto answer = boxlite::proto::Decode<boxlite::proto::ImageClosed>({data, size});
+  if (!answer.ok()) return 0;
   Result<boxlite::store::ImageRecord> image =
-      boxlite::images::ToRecord({data, size}, "docker.io/library/a:1", 1);
+      boxlite::images::ToRecord(answer.value(), "docker.io/library/a:1", 1);
   if (!image.ok()) return 0;
   auto blobs = boxlite::store::BlobsOf(image.value());
   BOXLITE_CHECK(blobs.ok());

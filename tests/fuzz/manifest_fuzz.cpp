@@ -1,8 +1,7 @@
 // room: image
-// Manifests, indexes, configs and challenges as a registry may send them.
+// Manifests, indexes and configs as a registry may send them.
 #include "base/bytes.h"
 #include "image/manifest.h"
-#include "image/registry_client.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace boxlite;         // NOLINT(google-build-using-namespace)
@@ -12,6 +11,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (document.ok() && std::holds_alternative<Index>(document.value()))
     static_cast<void>(ChoosePlatform(std::get<Index>(document.value()), oci::Platform()));
   static_cast<void>(ParseConfig(text));
-  static_cast<void>(ParseChallenge(text));
   return 0;
 }

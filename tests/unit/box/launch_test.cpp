@@ -12,7 +12,7 @@ class LaunchTest : public BoxFixture {};
 
 // boxlite-vm bounds its log by going back in it.
 TEST_F(LaunchTest, Log_IsWrittenWhereItsPositionIs) {
-  images::Rootfs rootfs{image_, sys::Open("/dev/null", O_RDONLY).TakeValue()};
+  images::Rootfs rootfs{image_, sys::Open("/dev/null", O_RDONLY).TakeValue(), {}};
   UniqueFd blank = sys::Open("/dev/null", O_RDONLY).TakeValue();
   InstallVm(
       "exec python3 -c 'import os; os.write(11, b\"a\" * 100); os.lseek(11, 0, 0); "

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <fstream>
+
 #include "helper/unix_socket.h"
 #include "proto/frame.h"
 #include "unit/box/box_fixture.h"
@@ -93,6 +95,29 @@ TEST_F(LiveBoxTest, LaunchThatIsCancelled_IsToldToTheVm) {
   std::vector<proto::Kind> expected = {proto::Kind::kHello, proto::Kind::kOpen,
                                        proto::Kind::kCancel};
   EXPECT_EQ(SentToVm(), expected);
+}
+
+// The refusal comes from a child of the script's, when the script has ended for a while. (Whether a
+// dead process is reaped is its new parent's business.)
+TEST_F(LiveBoxTest, LaunchThatIsRefusedJustBeforeTheEnd_SaysWhy) {
+  Bytes frames;
+  proto::Hello hello;
+  hello.role = proto::Role::kVm;
+  proto::AppendFrame(frames, proto::Kind::kHello, proto::kConnectionStream, proto::Encode(hello));
+  proto::AppendFrame(frames, proto::Kind::kRefuse, 1,
+                     proto::Encode(proto::ToRecord(Error(Code::kEngine, "no such engine"))));
+  std::string path = std::string(parent_) + "/refusal";
+  std::ofstream(path) << AsText(frames);
+  InstallVm(
+      "vm=$$; lives() { read -r _ _ state _ </proc/$vm/stat && [ $state != Z ]; } 2>&-\n"
+      "(while lives; do :; done; sleep 0.1; cat " +
+      path + " >&3) & exit 1");
+  std::optional<Result<void>> outcome;
+  Start(outcome);
+  RunUntil([&] { return Box().idle(); });
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().code(), Code::kEngine);
+  EXPECT_THAT(outcome->error().message(), HasSubstr("no such engine"));
 }
 
 TEST_F(LiveBoxTest, VmThatEndsAtOnce_IsAnErrorAndTheBoxIsStopped) {

@@ -3,18 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "base/sys.h"
+#include "compress.h"
 #include "image/data_writer.h"
 #include "image/hash.h"
 #include "image/limits.h"
+#include "image/staging.h"
 #include "tar_builder.h"
 
 namespace boxlite::image {
@@ -27,35 +29,6 @@ std::string Sha(const std::string& data) {
   Sha256 hash;
   hash.Add(AsBytes(data));
   return hash.FinishDigest().Text();
-}
-
-std::string Gzip(const std::string& data) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, data.size()), '\0');
-  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(data.data()));
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& data, int window_log = 20) {
-  ZSTD_CCtx* context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
-  std::string out(ZSTD_compressBound(data.size()) + 64, '\0');
-  ZSTD_outBuffer output{out.data(), out.size(), 0};
-  ZSTD_inBuffer input{data.data(), data.size(), 0};
-  // Flushed once before its end, so that the frame cannot know its size and shrink its window.
-  ZSTD_compressStream2(context, &output, &input, ZSTD_e_flush);
-  ZSTD_compressStream2(context, &output, &input, ZSTD_e_end);
-  out.resize(output.pos);
-  ZSTD_freeCCtx(context);
-  return out;
 }
 
 // What a program prints, standard error included.
@@ -92,10 +65,15 @@ class ConvertTest : public ::testing::Test {
   }
   proto::Layer Add(const std::string& tar) { return Add(tar, tar); }
 
-  Result<void> Run(const std::vector<proto::Layer>& layers) {
+  Result<void> Run(const std::vector<proto::Layer>& layers, const Limits& limits = {}) {
+    auto blobs = BOXLITE_TRY(OpenLayers(layers, {blobs_fd_.get(), -1}));
+    return ConvertFrom(layers, blobs, limits);
+  }
+  Result<void> ConvertFrom(const std::vector<proto::Layer>& layers,
+                           const std::vector<UniqueFd>& blobs, const Limits& limits = {}) {
     UniqueFd out = sys::Open(image_, O_RDWR | O_CREAT | O_TRUNC, 0600).TakeValue();
     Progress progress;
-    return Convert(layers, BlobSet({blobs_fd_.get()}), out.get(), progress);
+    return Convert(layers, blobs, out.get(), progress, limits);
   }
   // Converts and has the result examined.
   void Build(const std::vector<proto::Layer>& layers) {
@@ -420,9 +398,72 @@ TEST_F(ConvertTest, TruncatedOrDamagedStreams_AreRefused) {
 
 TEST_F(ConvertTest, ZstdWindowBeyondTheLimit_SaysSo) {
   std::string tar = TarBuilder().File("a", std::string(100000, 'a')).Take();
-  Result<void> done = Run({Add(Zstd(tar, kMaxZstdWindowLog + 1), tar)});
+  Result<void> done = Run({Add(Zstd(tar, kZstdWindowLog + 1), tar)});
   ASSERT_FALSE(done.ok());
-  EXPECT_THAT(done.error().message(), HasSubstr("window larger than 32 MiB"));
+  EXPECT_THAT(done.error().message(), HasSubstr("window larger than 8 MiB"));
+}
+
+TEST_F(ConvertTest, StreamThatGrowsOutOfProportion_IsRefused) {
+  std::string tar = TarBuilder().File("zeros", std::string(32 * kMib, '\0')).Take();
+  Limits limits;
+  limits.ratio_free_bytes = 16 * kMib;
+  for (const std::string& bomb : {Gzip(tar), Zstd(tar)}) {
+    proto::Layer layer = Add(bomb, tar);
+    Result<void> done = Run({layer}, limits);
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code(), Code::kImage);
+    EXPECT_THAT(done.error().message(), HasSubstr("unpacks to more than 200 times its size"));
+    EXPECT_THAT(done.error().message(), HasSubstr("layer 1 of 1 (" + layer.digest));
+    Build({layer});  // Within the bytes that are free.
+  }
+}
+
+TEST_F(ConvertTest, ProportionWithinTheLimit_IsFineBeyondTheFreeBytes) {
+  std::string noise(kMib, '\0');
+  for (size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<char>(i * i * i >> 11);
+  std::string tar = TarBuilder().File("some", noise + std::string(4 * kMib, '\0')).Take();
+  Limits limits;
+  limits.ratio_free_bytes = kMib;
+  EXPECT_TRUE(Run({Add(Gzip(tar), tar)}, limits).ok());
+  EXPECT_TRUE(Run({Add(Zstd(tar), tar)}, limits).ok());
+}
+
+TEST_F(ConvertTest, LayersBeyondTheLimit_AreRefused) {
+  std::vector<proto::Layer> layers(kMaxLayers, Add(TarBuilder().File("a", "a").Take()));
+  Build(layers);
+  layers.push_back(layers.front());
+  Result<void> done = Run(layers);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Code::kImage);
+  EXPECT_THAT(done.error().message(), HasSubstr("more than 128 layers"));
+}
+
+TEST_F(ConvertTest, EntriesBeyondTheLimit_AreRefusedWithTheirLayer) {
+  TarBuilder tar;
+  for (int i = 0; i < 6; ++i) tar.File("same", "");  // Each counts, also where it is replaced.
+  proto::Layer layer = Add(tar.Take());
+  Limits limits;
+  limits.entries = 12;
+  EXPECT_TRUE(Run({layer, layer}, limits).ok());
+  limits.entries = 11;
+  Result<void> done = Run({layer, layer}, limits);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Code::kImage);
+  EXPECT_THAT(done.error().message(), HasSubstr("more than 11 entries"));
+  EXPECT_THAT(done.error().message(), HasSubstr("layer 2 of 2"));
+}
+
+TEST_F(ConvertTest, BytesBeyondTheLimit_AreRefusedAlsoWhereTheyAreZeros) {
+  proto::Layer zeros = Add(TarBuilder().File("zeros", std::string(kMib, '\0')).Take());
+  Limits limits;
+  limits.unpacked_bytes = 2 * kMib;
+  EXPECT_TRUE(Run({zeros, zeros}, limits).ok());
+  proto::Layer more = Add(TarBuilder().File("more", "1").Take());
+  Result<void> done = Run({zeros, zeros, more}, limits);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Code::kImage);
+  EXPECT_THAT(done.error().message(), HasSubstr("larger than 2 MiB together"));
+  EXPECT_THAT(done.error().message(), HasSubstr("entry \"more\""));
 }
 
 TEST_F(ConvertTest, HostilePaths_StayInside) {
@@ -447,6 +488,71 @@ TEST_F(ConvertTest, HostilePaths_StayInside) {
   EXPECT_EQ(Contents("/abs"), "x");
   EXPECT_EQ(Contents("/b"), "y");
   EXPECT_EQ(Contents("/c/d"), "z");
+}
+
+// A layer that a fetch is at: the lower one is in the store, this one a piece in its staging.
+class ConvertEarlyTest : public ConvertTest {
+ protected:
+  void SetUp() override {
+    ConvertTest::SetUp();
+    std::filesystem::create_directory(root_ + "/staging");
+    staging_fd_ = sys::Open(root_ + "/staging", O_RDONLY | O_DIRECTORY).TakeValue();
+    staging_.emplace(Staging::Open(staging_fd_.get(), blobs_fd_.get()).TakeValue());
+    lower_ = Add(TarBuilder().File("lower", "1").Take());
+    upper_tar_ = TarBuilder().File("upper", "2").Take();
+    upper_.digest = upper_.diff_id = Sha(upper_tar_);
+    upper_.size = upper_tar_.size();
+    piece_.emplace(
+        staging_->Resume(oci::Digest::Parse(upper_.digest).TakeValue(), upper_.size).TakeValue());
+    ASSERT_TRUE(piece_->TakeUp().ok());
+    UniqueFd staged = sys::Open(root_ + "/staging/blobs/sha256", O_RDONLY).TakeValue();
+    blobs_ = OpenLayers({lower_, upper_}, {blobs_fd_.get(), staged.get()}).TakeValue();
+  }
+
+  UniqueFd staging_fd_;
+  std::optional<Staging> staging_;
+  proto::Layer lower_, upper_;
+  std::string upper_tar_;
+  std::optional<StagedBlob> piece_;
+  std::vector<UniqueFd> blobs_;
+};
+
+TEST_F(ConvertEarlyTest, PieceThatBecomesWhole_IsWaitedFor) {
+  std::thread fetch([this] {
+    ASSERT_TRUE(piece_->Append(AsBytes(upper_tar_)).ok());
+    ASSERT_TRUE(piece_->Commit().ok());
+  });
+  Result<void> done = ConvertFrom({lower_, upper_}, blobs_);
+  fetch.join();
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_EQ(Contents("/lower"), "1");
+  EXPECT_EQ(Contents("/upper"), "2");
+}
+
+TEST_F(ConvertEarlyTest, PieceThatIsGivenUp_EndsTheConversion) {
+  ASSERT_TRUE(piece_->Append(AsBytes(upper_tar_.substr(1))).ok());
+  piece_.reset();
+  Result<void> done = ConvertFrom({lower_, upper_}, blobs_);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Code::kStopped);
+  EXPECT_THAT(done.error().message(), HasSubstr("layer 2 of 2"));
+}
+
+// Whole, but its fetch has ended before it could say so.
+TEST_F(ConvertEarlyTest, WholePieceWithoutItsName_IsTaken) {
+  ASSERT_TRUE(piece_->Append(AsBytes(upper_tar_)).ok());
+  piece_.reset();
+  EXPECT_TRUE(ConvertFrom({lower_, upper_}, blobs_).ok());
+  // Nothing keeps the next fetch from it.
+  EXPECT_TRUE(staging_->Resume(oci::Digest::Parse(upper_.digest).TakeValue(), upper_.size).ok());
+}
+
+TEST_F(ConvertEarlyTest, WholePieceWithOtherContents_IsRefused) {
+  ASSERT_TRUE(piece_->Append(AsBytes(std::string(upper_.size, 'x'))).ok());
+  piece_.reset();
+  Result<void> done = ConvertFrom({lower_, upper_}, blobs_);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code(), Code::kImage);
 }
 
 TEST_F(ConvertTest, AttributesBeyondTheLimit_AreRefused) {

@@ -24,7 +24,7 @@ proto::ImageClosed MakeAnswer() {
 }
 
 Result<store::ImageRecord> Read(const proto::ImageClosed& image) {
-  return ToRecord(proto::Encode(image), "docker.io/library/a:1", 5);
+  return ToRecord(image, "docker.io/library/a:1", 5);
 }
 
 TEST(ToRecord, OfAGoodAnswer_TakesEverythingOver) {
@@ -69,10 +69,17 @@ TEST(ToRecord, OfAHugeLayer_IsAnImageError) {
   EXPECT_EQ(Read(answer).error().code(), Code::kImage);
 }
 
-TEST(ToRecord, OfATornRecord_IsAnError) {
-  Bytes bytes = proto::Encode(MakeAnswer());
-  bytes.resize(bytes.size() / 2);
-  EXPECT_FALSE(ToRecord(bytes, "docker.io/library/a:1", 5).ok());
+TEST(ToRecord, OfAConfigWithHistory_TakesLabelsAndStepsOver) {
+  proto::ImageClosed answer = MakeAnswer();
+  answer.config.labels = {"a=b"};
+  answer.config.history = {{"2026-01-01T00:00:00Z", "ENV A=1", "why", 1}, {"", "COPY", "", 0}};
+  store::ImageRecord image = Read(answer).TakeValue();
+  EXPECT_EQ(image.labels, std::vector<std::string>{"a=b"});
+  ASSERT_EQ(image.history.size(), 2u);
+  EXPECT_EQ(image.history[0].created_by, "ENV A=1");
+  EXPECT_EQ(store::LayerOfStep(image, 0), -1);
+  EXPECT_EQ(store::LayerOfStep(image, 1), 0);
+  EXPECT_EQ(store::LayerOfStep(image, 2), -1);
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ class ImagesFixture : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NE(::mkdtemp(parent_), nullptr);
+    BeforeHome();
     loop_ = loop::Loop::Create().TakeValue();
     store_ = store::Store::Open(home_path()).TakeValue();
     executor_ = std::make_unique<ThreadExecutor>(*loop_);
@@ -81,9 +82,13 @@ class ImagesFixture : public ::testing::Test {
     executor_.reset();
     store_.reset();
     loop_.reset();
+    AfterHome();
     UniqueFd tmp = sys::Open("/tmp", O_RDONLY | O_DIRECTORY).TakeValue();
     EXPECT_TRUE(store::RemoveTree(tmp.get(), parent_ + 5).ok());
   }
+  // What is to happen to the folder `parent_` before the home directory is made, and after its use.
+  virtual void BeforeHome() {}
+  virtual void AfterHome() {}
   std::string home_path() const { return std::string(parent_) + "/home"; }
   const store::Home& home() const { return store_->home(); }
 

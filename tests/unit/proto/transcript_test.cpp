@@ -13,6 +13,7 @@
 #include <map>
 
 #include "proto/frame.h"
+#include "proto/list.h"
 #include "proto/messages.h"
 
 namespace boxlite::proto {
@@ -117,6 +118,43 @@ TEST_P(Transcript, Files_AreRead) {
   EXPECT_EQ(Data(read->header.stream, Channel::kOutput), "contents");
 }
 
+TEST_P(Transcript, Directories_AreRead) {
+  ASSERT_TRUE(Find(Op::kMakeDirectory) != nullptr && Find(Op::kRenameFile) != nullptr &&
+              Find(Op::kListFiles) != nullptr && Find(Op::kStatFile) != nullptr &&
+              Find(Op::kRemoveFile) != nullptr);
+  auto make = Decode<MakeDirectory>(Find(Op::kMakeDirectory)->payload).TakeValue();
+  EXPECT_EQ(make.path, "/tmp/folder/inner");
+  EXPECT_EQ(make.flags, kMakeParents);
+  EXPECT_EQ(Decode<RenameFile>(Find(Op::kRenameFile)->payload).value().to, "/tmp/folder/renamed");
+  EXPECT_EQ(Decode<RemoveFile>(Find(Op::kRemoveFile)->payload).value().flags, kRemoveRecursive);
+
+  auto entries =
+      DecodeList<FileInfo>(AsBytes(Data(Find(Op::kListFiles)->header.stream, Channel::kOutput)));
+  ASSERT_TRUE(entries.ok());
+  std::vector<std::string> names;
+  for (const FileInfo& entry : entries.value()) names.push_back(entry.name);
+  EXPECT_THAT(names, testing::UnorderedElementsAre("inner", "renamed"));
+  auto stat =
+      DecodeList<FileInfo>(AsBytes(Data(Find(Op::kStatFile)->header.stream, Channel::kOutput)));
+  ASSERT_TRUE(stat.ok() && stat.value().size() == 1);
+  EXPECT_EQ(stat.value()[0].type, FileType::kFile);
+  EXPECT_EQ(stat.value()[0].size, 8u);
+}
+
+TEST_P(Transcript, TreesProcessesAndTheMainSignal_AreRead) {
+  ASSERT_TRUE(Find(Op::kGetTree) != nullptr && Find(Op::kPutTree) != nullptr &&
+              Find(Op::kListProcesses) != nullptr && Find(Op::kSignalMain) != nullptr);
+  EXPECT_EQ(Decode<GetTree>(Find(Op::kGetTree)->payload).value().name, "folder");
+  EXPECT_EQ(Decode<PutTree>(Find(Op::kPutTree)->payload).value().path, "/tmp/copy");
+  EXPECT_EQ(End<Closed>(Find(Op::kPutTree)->header.stream).status.code, 0);
+  EXPECT_THAT(Data(Find(Op::kGetTree)->header.stream, Channel::kOutput), HasSubstr("ustar"));
+  auto processes = DecodeList<ProcessInfo>(
+      AsBytes(Data(Find(Op::kListProcesses)->header.stream, Channel::kOutput)));
+  ASSERT_TRUE(processes.ok() && !processes.value().empty());
+  EXPECT_EQ(processes.value()[0].argv.at(0), "sh");
+  EXPECT_EQ(Decode<SignalMain>(Find(Op::kSignalMain)->payload).value().number, 10);
+}
+
 TEST_P(Transcript, RefusalInfoAndEnd_AreRead) {
   bool refused = false;
   for (const KeptFrame& frame : server_) {
@@ -136,7 +174,7 @@ TEST_P(Transcript, RefusalInfoAndEnd_AreRead) {
 }
 
 std::vector<std::filesystem::path> Versions() {
-  auto golden = std::filesystem::path(__FILE__).parent_path() / "../../golden/protocol";
+  auto golden = std::filesystem::path(BOXLITE_TEST_SOURCES) / "golden/protocol";
   std::vector<std::filesystem::path> versions;
   for (const auto& entry : std::filesystem::directory_iterator(golden)) versions.push_back(entry);
   return versions;

@@ -109,7 +109,8 @@ TEST_F(BoxesTest, ChangeBox_FromAnExpectedState_WritesWhatChanged) {
     record.process = {42, 43, "boot"};
     record.jail = "seccomp: on\nuser: on";
     record.exit_code = -9;
-    record.name = "what was asked for does not change";
+    record.name = "two";
+    record.image = "what was asked for does not change";
   });
   ASSERT_TRUE(changed.ok()) << Explain(changed);
   BoxRecord read = store->GetBox(box.id).TakeValue();
@@ -119,7 +120,18 @@ TEST_F(BoxesTest, ChangeBox_FromAnExpectedState_WritesWhatChanged) {
   EXPECT_EQ(read.process.boot_id, "boot");
   EXPECT_EQ(read.jail, "seccomp: on\nuser: on");
   EXPECT_EQ(read.exit_code, -9);
-  EXPECT_EQ(read.name, "one");
+  EXPECT_EQ(read.name, "two");
+  EXPECT_EQ(read.image, box.image);
+}
+
+TEST_F(BoxesTest, ChangeBox_ToANameThatIsTaken_ChangesNothing) {
+  std::unique_ptr<Store> store = Open();
+  BoxRecord box = MakeBox(*store, "one");
+  ASSERT_TRUE(store->InsertBox(box).ok());
+  ASSERT_TRUE(store->InsertBox(MakeBox(*store, "two")).ok());
+  auto rename = [](BoxRecord& record) { record.name = "two"; };
+  EXPECT_EQ(store->ChangeBox(box.id, {}, rename).error().code(), Code::kAlreadyExists);
+  EXPECT_EQ(store->GetBox(box.id).value().name, "one");
 }
 
 TEST_F(BoxesTest, ChangeBox_FromAnotherState_ChangesNothing) {
