@@ -4,6 +4,8 @@
  *
  *   measure boot RUNS      ms from create to the exit of `true`, each time in a fresh box
  *   measure exec RUNS      ms of `true` in one running box
+ *   measure batch RUNS     ms of `true`, each of 100 one after another, mean
+ *   measure at-once RUNS   ms of `true`, of 100 that are started at once, mean
  *   measure python RUNS    ms of `python3 -c 'print(1)'` in one running box
  *   measure stdout RUNS    MB/s of 256 MB from the guest to the callback
  *   measure write RUNS     MB/s of boxlite_box_write_file with 64 MB
@@ -18,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { kStdoutBlocks = 256, kWriteBytes = 64 * 1000 * 1000 };
+enum { kBatch = 100, kStdoutBlocks = 256, kWriteBytes = 64 * 1000 * 1000 };
 
 struct call {
   int finished;
@@ -121,6 +123,34 @@ static void measure_exec(boxlite_runtime* runtime, boxlite_box* box, const char*
   }
 }
 
+static void measure_batch(boxlite_runtime* runtime, boxlite_box* box, int runs) {
+  for (int run = 0; run < runs; ++run) {
+    double start = now_ms();
+    for (int i = 0; i < kBatch; ++i) exec_in(runtime, box, kTrue, 1);
+    printf("%.3f\n", (now_ms() - start) / kBatch);
+  }
+}
+
+static void measure_at_once(boxlite_runtime* runtime, boxlite_box* box, int runs) {
+  for (int run = 0; run < runs; ++run) {
+    struct call calls[kBatch] = {{0, 0}};
+    boxlite_execution* executions[kBatch];
+    boxlite_error* err = NULL;
+    double start = now_ms();
+    for (int i = 0; i < kBatch; ++i) {
+      boxlite_exec_options options = BOXLITE_EXEC_OPTIONS_INIT;
+      options.argv = kTrue;
+      options.argc = 1;
+      options.on_exit = on_exit_;
+      options.user_data = &calls[i];
+      must(boxlite_box_exec(&executions[i], box, &options, &err), err);
+    }
+    for (int i = 0; i < kBatch; ++i) wait_for(runtime, &calls[i]);
+    printf("%.3f\n", (now_ms() - start) / kBatch);
+    for (int i = 0; i < kBatch; ++i) boxlite_execution_destroy(executions[i]);
+  }
+}
+
 static void measure_stdout(boxlite_runtime* runtime, boxlite_box* box, int runs) {
   for (int run = 0; run < runs; ++run) {
     double start = now_ms();
@@ -178,6 +208,8 @@ int main(int argc, char** argv) {
     boxlite_box* box = create_box(runtime);
     exec_in(runtime, box, kTrue, 1);
     if (strcmp(what, "exec") == 0) measure_exec(runtime, box, kTrue, 1, runs);
+    if (strcmp(what, "batch") == 0) measure_batch(runtime, box, runs);
+    if (strcmp(what, "at-once") == 0) measure_at_once(runtime, box, runs);
     if (strcmp(what, "python") == 0) measure_exec(runtime, box, kPython, 3, runs);
     if (strcmp(what, "stdout") == 0) measure_stdout(runtime, box, runs);
     if (strcmp(what, "write") == 0) measure_write(runtime, box, runs);
