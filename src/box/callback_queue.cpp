@@ -33,7 +33,7 @@ void CallbackQueue::ExpectClose() {
 
 void CallbackQueue::Close() {
   std::lock_guard lock(mutex_);
-  --expected_closes_;
+  if (expected_closes_ > 0) --expected_closes_;
   closed_ = true;
   Ring();  // Who watches the descriptor has to learn of it as well.
   changed_.notify_all();
@@ -91,7 +91,7 @@ int CallbackQueue::RunBatch(std::unique_lock<std::mutex>& lock) {
     ++count;
   }
   runner_ = std::thread::id();
-  if (events_.empty()) {
+  if (events_.empty() && !Ended()) {
     Silence();
   } else {
     Ring();

@@ -93,13 +93,15 @@ Result<int> Runtime::Drain(int timeout_ms) {
 }
 
 Result<void> Runtime::Shutdown(uint32_t timeout_ms, Callbacks<void> callbacks) {
+  // Closed by the last thing that its completion does, so that who has seen it is told kStopped.
+  callbacks.finalize = [finalize = std::move(callbacks.finalize), queue = queue_.get()] {
+    if (finalize) finalize();
+    queue->Close();
+  };
   auto completion = std::make_shared<Completion<void>>(CompletionTarget{*queue_, shutdowns_},
                                                        std::move(callbacks));
-  auto task = [timeout_ms, completion, queue = queue_.get()](Supervisor& supervisor) {
-    supervisor.Shutdown(timeout_ms, [completion, queue] {
-      completion->Finish({});
-      queue->Close();
-    });
+  auto task = [timeout_ms, completion](Supervisor& supervisor) {
+    supervisor.Shutdown(timeout_ms, [completion] { completion->Finish({}); });
   };
   // Before the task: the last completion, if it comes in between, has to tell of it.
   gate_->RefuseNew();

@@ -89,6 +89,15 @@ TEST(CallbackQueue, CloseWhileAnotherIsExpected_LeavesItOpen) {
   EXPECT_EQ(queue->Drain(0).error().code(), Code::kStopped);
 }
 
+TEST(CallbackQueue, ClosedByItsLastEvent_IsStoppedRightAfterAndRings) {
+  auto queue = NewQueue();
+  queue->ExpectClose();
+  queue->Put([&] { queue->Close(); });
+  EXPECT_EQ(queue->Drain(0).value(), 1);
+  EXPECT_TRUE(Readable(queue->fd()));
+  EXPECT_EQ(queue->Drain(0).error().code(), Code::kStopped);
+}
+
 struct Told {
   int done = 0, finalized = 0;
   Code code = Code::kOk;
