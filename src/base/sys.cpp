@@ -1,6 +1,8 @@
 #include "base/sys.h"
 
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -247,6 +249,18 @@ Result<void> UnlockByte(int fd, uint64_t offset) {
   struct flock lock = ByteLock(F_UNLCK, offset);
   if (::fcntl(fd, F_OFD_SETLK, &lock) < 0) return ErrnoError("unlock a part of a file");
   return {};
+}
+
+Result<UniqueFd> EventFd() {
+  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd) return ErrnoError("make an eventfd");
+  return fd;
+}
+
+Result<int> Ioctl(int fd, unsigned long request, uint64_t argument, const char* what) {
+  int answer = ::ioctl(fd, request, argument);
+  if (answer < 0) return ErrnoError(what);
+  return answer;
 }
 
 Result<void> FillRandom(void* data, size_t size) {

@@ -70,6 +70,16 @@ enum class LockKind { kShared, kExclusive };
 Result<bool> LockByte(int fd, uint64_t offset, LockKind kind, LockWait wait);
 Result<void> UnlockByte(int fd, uint64_t offset);
 
+// A counter that is readable while it is not zero, non-blocking.
+Result<UniqueFd> EventFd();
+// The answer of a device; `what` names the device and the attempt. A call that a signal interrupted
+// is not made again.
+Result<int> Ioctl(int fd, unsigned long request, uint64_t argument, const char* what);
+template <typename T>
+Result<int> Ioctl(int fd, unsigned long request, T* argument, const char* what) {
+  return Ioctl(fd, request, reinterpret_cast<uint64_t>(argument), what);
+}
+
 // `size` bytes of the kernel's random generator, never blocking after early boot.
 Result<void> FillRandom(void* data, size_t size);
 
