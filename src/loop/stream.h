@@ -1,6 +1,6 @@
-// Stream: a connected socket, or the reading end of a pipe, on a Loop. It reads into memory that
-// its handler provides (a frame parser's buffer) and sends without copying what the socket takes at
-// once. Thread rule: the loop's thread.
+// Bytes in both directions on a Loop. A ByteStream reads into memory that its handler provides (a
+// frame parser's buffer) and sends without copying what the other side takes at once; a Stream is
+// one on a connected socket, or on the reading end of a pipe. Thread rule: the loop's thread.
 //
 // Sending is bounded: what the socket does not take is kept, up to `pending_limit`. A sender that
 // passes on what it reads elsewhere stops reading there while `pending()` is above its own mark and
@@ -35,19 +35,31 @@ class StreamHandler {
   virtual void OnDrained() {}
 };
 
-class Stream {
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+
+  // All of `head` and `body`, or resource-exhausted and nothing where the limit of what may be
+  // pending would be exceeded: the owner then gives the connection up.
+  virtual Result<void> Send(ByteSpan head, ByteSpan body) = 0;
+  virtual size_t pending() const = 0;
+
+  virtual void PauseReading() = 0;
+  virtual void ResumeReading() = 0;
+};
+
+class Stream : public ByteStream {
  public:
   // Reading starts at once. `handler` outlives the stream.
   static Result<std::unique_ptr<Stream>> Create(Loop& loop, UniqueFd fd, StreamHandler& handler,
                                                 size_t pending_limit);
 
-  // All of `head` and `body`, or resource-exhausted and nothing where `pending_limit` would be
-  // exceeded: the owner then gives the connection up.
-  Result<void> Send(ByteSpan head, ByteSpan body = {});
-  size_t pending() const { return pending_.size(); }
+  Result<void> Send(ByteSpan head, ByteSpan body) override;
+  Result<void> Send(ByteSpan all) { return Send(all, {}); }
+  size_t pending() const override { return pending_.size(); }
 
-  void PauseReading();
-  void ResumeReading();
+  void PauseReading() override;
+  void ResumeReading() override;
 
   int fd() const { return fd_.get(); }
 

@@ -16,7 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "loop/loop.h"
+#include "loop/stream.h"
 
 namespace boxlite::machine {
 
@@ -80,8 +80,13 @@ class Machine {
   // itself in: nothing is opened by name any more.
   virtual Result<void> Start(loop::Loop& loop, MachineEvents events) = 0;
 
-  // The byte stream to the agent's port. Once.
-  virtual UniqueFd TakeAgentStream() = 0;
+  // Lets the guest's code run, where that has to wait until the process is locked in.
+  virtual void Run() {}
+
+  // The bytes of the agent's port. Once; neither `loop` nor `handler` ends before the stream.
+  virtual Result<std::unique_ptr<loop::ByteStream>> OpenAgentStream(loop::Loop& loop,
+                                                                    loop::StreamHandler& handler,
+                                                                    size_t pending_limit) = 0;
 
   virtual void Pause(Completion done) = 0;
   virtual void Resume(Completion done) = 0;

@@ -104,6 +104,12 @@ Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
   return {};
 }
 
+Result<std::unique_ptr<loop::ByteStream>> QemuMachine::OpenAgentStream(
+    loop::Loop& loop, loop::StreamHandler& handler, size_t pending_limit) {
+  return std::unique_ptr<loop::ByteStream>(
+      BOXLITE_TRY(loop::Stream::Create(loop, std::move(agent_), handler, pending_limit)));
+}
+
 void QemuMachine::Answer(Completion done, Error why) {
   auto fire = [done = std::move(done), why = std::move(why)] { done(why); };
   std::erase_if(answers_, [](const auto& answer) { return !answer->active(); });

@@ -36,7 +36,9 @@ class QemuMachine : public Machine {
   QemuMachine& operator=(const QemuMachine&) = delete;
 
   Result<void> Start(loop::Loop& loop, MachineEvents events) override;
-  UniqueFd TakeAgentStream() override { return std::move(agent_); }
+  Result<std::unique_ptr<loop::ByteStream>> OpenAgentStream(loop::Loop& loop,
+                                                            loop::StreamHandler& handler,
+                                                            size_t pending_limit) override;
   void Pause(Completion done) override { qmp_.Execute("stop", std::move(done)); }
   void Resume(Completion done) override { qmp_.Execute("cont", std::move(done)); }
   void Save(UniqueFd into, Completion done) override;

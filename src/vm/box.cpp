@@ -66,8 +66,10 @@ Result<void> Box::StartAgent() {
   Connection::Events events;
   events.frame = [this](const proto::Frame& frame) { return relay_.OnAgentFrame(frame); };
   events.ended = [this](const Result<void>& why) { OnAgentEnded(why); };
-  agent_ = BOXLITE_TRY(Connection::Create(loop_, parts_.machine->TakeAgentStream(),
-                                          kAgentPendingLimit, std::move(events)));
+  auto open = [this](loop::StreamHandler& handler) {
+    return parts_.machine->OpenAgentStream(loop_, handler, kAgentPendingLimit);
+  };
+  agent_ = BOXLITE_TRY(Connection::Create(loop_, open, std::move(events)));
   Bytes hello = HelloFrame();
   return agent_->Send(hello, {});
 }

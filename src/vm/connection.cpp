@@ -14,13 +14,22 @@ void Connection::OnTurn() {
   if (!handled.ok()) End(handled.TakeError());
 }
 
+Result<std::unique_ptr<Connection>> Connection::Create(loop::Loop& loop, const Opener& open,
+                                                       Events events) {
+  std::unique_ptr<Connection> connection(new Connection(loop, std::move(events)));
+  connection->stream_ = BOXLITE_TRY(open(*connection));
+  return connection;
+}
+
 Result<std::unique_ptr<Connection>> Connection::Create(loop::Loop& loop, UniqueFd socket,
                                                        size_t pending_limit, Events events,
                                                        ByteSpan read_so_far) {
-  std::unique_ptr<Connection> connection(new Connection(loop, std::move(events)));
+  auto open = [&](loop::StreamHandler& handler) -> Result<std::unique_ptr<loop::ByteStream>> {
+    return std::unique_ptr<loop::ByteStream>(
+        BOXLITE_TRY(loop::Stream::Create(loop, std::move(socket), handler, pending_limit)));
+  };
+  auto connection = BOXLITE_TRY(Create(loop, open, std::move(events)));
   connection->parser_.Append(read_so_far);
-  connection->stream_ =
-      BOXLITE_TRY(loop::Stream::Create(loop, std::move(socket), *connection, pending_limit));
   if (!read_so_far.empty()) connection->turn_.Start(0);
   return connection;
 }

@@ -1,4 +1,4 @@
-// A frame connection on the loop: a Stream and a parser. Frames are handed over one by one, their
+// A frame connection on the loop: a stream of bytes and a parser. Frames are handed over one by one, their
 // payload still in the read buffer, and sent from wherever they are. Thread rule: the loop's
 // thread.
 //
@@ -24,7 +24,12 @@ class Connection : private loop::StreamHandler {
     std::function<void()> drained;
   };
 
-  // `read_so_far` holds what was read from the socket before; it is handled on the loop.
+  // Opens the stream that the connection reads from then on.
+  using Opener =
+      std::function<Result<std::unique_ptr<loop::ByteStream>>(loop::StreamHandler& handler)>;
+  static Result<std::unique_ptr<Connection>> Create(loop::Loop& loop, const Opener& open,
+                                                    Events events);
+  // On a socket. `read_so_far` holds what was read from it before; it is handled on the loop.
   static Result<std::unique_ptr<Connection>> Create(loop::Loop& loop, UniqueFd socket,
                                                     size_t pending_limit, Events events,
                                                     ByteSpan read_so_far = {});
@@ -53,7 +58,7 @@ class Connection : private loop::StreamHandler {
   void End(Result<void> why);
 
   Events events_;
-  std::unique_ptr<loop::Stream> stream_;
+  std::unique_ptr<loop::ByteStream> stream_;
   proto::FrameParser parser_;
   loop::Timer turn_;  // for what must not happen inside a call: a beginning, a forced end
   bool closed_ = false;
