@@ -26,10 +26,13 @@ constexpr Rule kAlways[] = {
 constexpr std::span<const Rule> kAlways;
 #endif
 
+thread_local const char* thread_name = "";
+
 void OnViolation(int, siginfo_t* info, void*) {
-  char text[96];
-  int length = std::snprintf(
-      text, sizeof text, "boxlite: system call %d is not allowed here; ending\n", info->si_syscall);
+  char text[128];
+  int length = std::snprintf(text, sizeof text,
+                             "boxlite: system call %d is not allowed in thread %.32s; ending\n",
+                             info->si_syscall, thread_name);
   if (length > 0) {
     [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, static_cast<size_t>(length));
   }
@@ -70,7 +73,9 @@ Result<void> Add(scmp_filter_ctx filter, std::span<const Rule> rules) {
 
 }  // namespace
 
-Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown) {
+Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown,
+                        const char* thread) {
+  thread_name = thread;
   BOXLITE_TRY(InstallHandler());
   std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_TRAP),
                                                           seccomp_release);

@@ -1,10 +1,10 @@
 // The system-call filter: an allow-list, by libseccomp. Nobody else includes <seccomp.h>.
 //
-// A process kind has one list (`Rules`), loaded for all of its threads. Finer filters (one for each
-// thread kind) are further lists loaded on top later: a call has to pass all of them.
+// A filter holds for the thread that loads it and for those that it makes later. A process whose
+// threads do different things loads one in each; a list loaded on top of another narrows it.
 //
-// A call that is not on the list ends the process at once; its number is written to standard error
-// first (which a helper has pointed at its log).
+// A call that is not on the list ends the process at once; its number and the thread's name are
+// written to standard error first (which a helper has pointed at its log).
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,8 @@ struct Rule {
 
 // Needs no_new_privs. Cannot be taken back. A call of `unknown` is answered with ENOSYS, as by a
 // kernel that does not have it: for what has an older form that a filter can judge (clone3).
-Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown = {});
+// `thread` names the calling thread in that line and outlives it.
+Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown = {},
+                        const char* thread = "main");
 
 }  // namespace boxlite::jail

@@ -22,6 +22,11 @@ bool RunGate::open() const {
   return state_ == State::kOpen;
 }
 
+bool RunGate::parked() const {
+  std::lock_guard lock(mutex_);
+  return state_ == State::kHeld && waiting_ == threads_;
+}
+
 void RunGate::Open() {
   std::lock_guard lock(mutex_);
   if (state_ == State::kHeld) state_ = State::kOpen;

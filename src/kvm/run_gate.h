@@ -21,6 +21,8 @@ class RunGate {
   bool Enter();
   // Whether Enter would let a thread pass at once; for a thread that came out of the guest.
   bool open() const;
+  // Whether all threads wait.
+  bool parked() const;
 
   void Open();
   void Hold();

@@ -11,10 +11,13 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "base/sys.h"
 
 namespace boxlite::kvm {
 namespace {
+
+constexpr uint32_t kJoinMs = 10'000;
 
 int KickSignal() {
   return SIGRTMIN;
@@ -61,7 +64,8 @@ Result<std::unique_ptr<Vcpu>> Vcpu::Create(const Host& host, const Vm& vm, uint3
 }
 
 Vcpu::~Vcpu() {
-  if (started_) ::pthread_join(thread_, nullptr);
+  // It was kicked; a thread that does not come back would touch what goes away now.
+  BOXLITE_CHECK(Join(kJoinMs));
   if (run_) ::munmap(run_, run_size_);
 }
 

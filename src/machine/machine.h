@@ -64,10 +64,15 @@ struct MachineEnd {
   std::string detail;  // one sentence; "" for a reset
 };
 
-// Called on the loop, never inside a call of Machine's.
+// The threads that a machine has beside the loop's.
+enum class ThreadKind : uint8_t { kVcpu, kDisk };
+
+// Called on the loop, never inside a call of Machine's; but for the last.
 struct MachineEvents {
   std::function<void(std::string_view)> on_console;  // bytes of the serial console
   std::function<void(MachineEnd)> on_ended;          // once; nothing comes after it
+  // On each thread of the machine's own, before it does anything else; may be empty.
+  std::function<void(ThreadKind)> on_thread;
 };
 
 using Completion = std::function<void(Result<void>)>;
@@ -107,5 +112,6 @@ struct MachineParts {
   BoxIdentity identity;
 };
 Result<std::unique_ptr<Machine>> CreateQemuMachine(MachineParts parts);
+Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts);
 
 }  // namespace boxlite::machine

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/sys.h"
-#include "machine/tsc.h"
+#include "machine/kernel_command_line.h"
 
 namespace boxlite::machine {
 namespace {
@@ -92,7 +92,7 @@ std::vector<std::string> Arguments(const MachineSpec& spec, const std::string& p
       std::string("microvm,acpi=off,rtc=on,x-option-roms=off,pit=") + (tcg ? "on" : "off"),
       "-global", "virtio-mmio.force-legacy=false", "-accel", accelerator, "-cpu", CpuOf(spec),
       "-smp", std::to_string(spec.cpus), "-m", std::to_string(spec.memory_mib), "-append",
-      KernelCommandLine(spec)};
+      QemuKernelCommandLine(spec)};
   if (spec.filtered)
     argv.insert(
         argv.end(),
@@ -128,25 +128,7 @@ std::vector<jail::Limit> Limits(const MachineSpec& spec) {
   return {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 64}, {RLIMIT_AS, space}, {RLIMIT_MSGQUEUE, 0}};
 }
 
-// What an emulated machine's kernel is better told. Two it would calibrate against the PIT, 100 ms
-// each and wrong on a busy host: the local APIC's timer, which ticks at 1 GHz
-// (guest-kernel/patches), and the TSC, which ticks as the host's; without the TSC the guest would
-// keep time by counting ticks, and lose those that come late. And string instructions are slow:
-// without REP_GOOD pages are cleared and copied by unrolled loops, as is what goes to and from user
-// space.
-std::string TcgCommandLine() {
-  return "lapic_timer_khz=1000000 clearcpuid=rep_good tsc_early_khz=" +
-         std::to_string(MeasureTscKhz());
-}
-
 }  // namespace
-
-std::string KernelCommandLine(const MachineSpec& spec) {
-  std::string line = "console=ttyS0 panic=-1 tsc=reliable no_timer_check reboot=t";
-  line += spec.whole_kernel_log ? " loglevel=7" : " quiet loglevel=1";
-  if (spec.accelerator == Accelerator::kTcg) line += " " + TcgCommandLine();
-  return line;
-}
 
 Result<std::string> FindQemu(const std::string& wanted) {
   const std::string& path = wanted.empty() ? "/usr/bin/qemu-system-x86_64" : wanted;

@@ -21,7 +21,4 @@ Result<jail::ChildSpec> QemuCommand(const MachineParts& parts, const QemuChannel
 // Where QEMU is, as an absolute path without symbolic links.
 Result<std::string> FindQemu(const std::string& wanted);
 
-// The kernel's command line under this engine.
-std::string KernelCommandLine(const MachineSpec& spec);
-
 }  // namespace boxlite::machine

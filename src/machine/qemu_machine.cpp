@@ -84,7 +84,7 @@ QemuMachine::~QemuMachine() {
 }
 
 Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
-  loop_ = &loop;
+  answers_ = std::make_unique<Answers>(loop);
   events_ = std::move(events);
   constexpr size_t kPending = 64 * 1024;
   monitor_ =
@@ -110,21 +110,14 @@ Result<std::unique_ptr<loop::ByteStream>> QemuMachine::OpenAgentStream(
       BOXLITE_TRY(loop::Stream::Create(loop, std::move(agent_), handler, pending_limit)));
 }
 
-void QemuMachine::Answer(Completion done, Error why) {
-  auto fire = [done = std::move(done), why = std::move(why)] { done(why); };
-  std::erase_if(answers_, [](const auto& answer) { return !answer->active(); });
-  answers_.push_back(std::make_unique<loop::Timer>(*loop_, std::move(fire)));
-  answers_.back()->Start(0);
-}
-
 void QemuMachine::Save(UniqueFd, Completion done) {
-  Answer(std::move(done),
-         Error(Code::kUnsupported, "saving a machine is not supported by the qemu engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported, "saving a machine is not supported by "
+                                                             "the qemu engine yet"));
 }
 
 void QemuMachine::Restore(UniqueFd, Completion done) {
-  Answer(std::move(done),
-         Error(Code::kUnsupported, "restoring a machine is not supported by the qemu engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported, "restoring a machine is not supported "
+                                                             "by the qemu engine yet"));
 }
 
 void QemuMachine::Stop() {

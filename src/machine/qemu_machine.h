@@ -8,6 +8,7 @@
 
 #include "jail/spawn.h"
 #include "loop/stream.h"
+#include "machine/answers.h"
 #include "machine/machine.h"
 #include "machine/qmp.h"
 
@@ -52,7 +53,6 @@ class QemuMachine : public Machine {
   static constexpr uint64_t kDrainMs = 1000;  // for its channels to end once it has
 
   QemuMachine();
-  void Answer(Completion done, Error why);
   void OnErrorOutput(ByteSpan bytes);
   void OnChannelEnd();
   void OnExit();
@@ -63,14 +63,13 @@ class QemuMachine : public Machine {
 
   jail::Child child_;
   UniqueFd agent_, monitor_fd_, console_fd_, error_fd_;
-  loop::Loop* loop_ = nullptr;  // outlives us
   MachineEvents events_;
   Qmp qmp_;
   ChannelReader monitor_reader_, console_reader_, error_reader_;
   std::unique_ptr<loop::Stream> monitor_, console_, error_;
   std::unique_ptr<loop::FdPoll> exit_poll_;
   std::unique_ptr<loop::Timer> deadline_;  // for Stop, then for draining
-  std::vector<std::unique_ptr<loop::Timer>> answers_;
+  std::unique_ptr<Answers> answers_;
   std::string error_tail_;
   bool signalled_ = false;  // somebody sent QEMU a SIGTERM or the like
   bool stopping_ = false;

@@ -47,11 +47,12 @@ struct Launch {
   uint64_t max_processes = 0;  // for Configure
   uint8_t no_jail = 0;         // QEMU stays in the host's namespaces and file system
   uint8_t no_seccomp = 0;      // no filter of system calls, here and in QEMU
+  uint32_t kvm_speed = 0;      // of an earlier Launched on this boot of the host; 0 is unknown
   template <typename Visitor>
   void Fields(Visitor& v) {
     v(1, op), v(16, box_id), v(17, engine), v(18, isolation), v(19, cpus), v(20, memory_mib),
         v(21, hostname), v(22, working_dir), v(23, detached), v(24, has_scratch), v(25, kernel_log),
-        v(26, qemu_path), v(27, max_processes), v(28, no_jail), v(29, no_seccomp);
+        v(26, qemu_path), v(27, max_processes), v(28, no_jail), v(29, no_seccomp), v(30, kvm_speed);
   }
 };
 
@@ -63,10 +64,12 @@ struct Launched {
   uint64_t boot_ms = 0;       // start of boxlite-vm to the agent's hello
   std::string agent_build;
   std::vector<std::string> jail;  // "layer: state" for each layer of the jail
+  // How fast KVM runs guest code, in thousandths of the host's own speed; 0 was not measured.
+  uint32_t kvm_speed = 0;
   template <typename Visitor>
   void Fields(Visitor& v) {
     v(16, engine), v(17, isolation), v(18, engine_reason), v(19, boot_ms), v(20, agent_build),
-        v(21, jail);
+        v(21, jail), v(22, kvm_speed);
   }
 };
 

@@ -39,6 +39,7 @@ Box::Box(loop::Loop& loop, Parts parts)
   launched_.engine = parts_.engine.engine;
   launched_.isolation = parts_.engine.isolation;
   launched_.engine_reason = parts_.engine.reason;
+  launched_.kvm_speed = parts_.engine.kvm_speed;
 }
 
 Box::~Box() = default;
@@ -49,6 +50,7 @@ Result<void> Box::Start() {
   machine::MachineEvents events;
   events.on_console = [this](std::string_view bytes) { OnConsole(bytes); };
   events.on_ended = [this](const machine::MachineEnd& end) { OnMachineEnded(end); };
+  events.on_thread = parts_.on_thread;
   BOXLITE_TRY(parts_.machine->Start(loop_, std::move(events)));
   deadline_.Start(kBootMs);
   return StartFirstClient();

@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,6 +40,7 @@ class Box : private RelayOwner {
     EngineChoice engine;
     FirstClient first_client;
     std::unique_ptr<machine::Machine> machine;
+    std::function<void(machine::ThreadKind)> on_thread;  // on each of the machine's threads
     UniqueFd listener;  // connections are accepted once the box runs
     UniqueFd exit_file;
     UniqueFd log_file;
@@ -51,9 +53,11 @@ class Box : private RelayOwner {
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
 
-  // Begins to wait for everything. The process can lock itself in afterwards. When the box has
-  // ended, the loop is stopped.
+  // Begins to wait for everything; the machine's threads are there. The process can lock itself in
+  // afterwards. When the box has ended, the loop is stopped.
   Result<void> Start();
+  // The guest runs from now on.
+  void RunGuest() { parts_.machine->Run(); }
   // `layers` is what Launched says about boxlite-vm's own jail.
   void SetJail(const std::vector<std::string>& layers);
 

@@ -32,7 +32,7 @@ void Box::OnConsole(std::string_view bytes) {
 
 void Box::OnAgentEnded(const Result<void>& why) {
   if (state_ == State::kEnded) return;
-  // Success is QEMU's end, which the machine reports with its reason.
+  // Success is the monitor's end, which the machine reports with its reason.
   if (!why.ok()) Halt(ExitReason::kEngine, why.error().message());
 }
 
@@ -45,7 +45,7 @@ void Box::OnDeadline() {
     case State::kStopping:
       return Halt(exit_.reason, exit_.detail + "; the guest did not shut down in time");
     case State::kHalting:
-      return OnMachineEnded({machine::EndKind::kFailed, "QEMU cannot be ended"});
+      return OnMachineEnded({machine::EndKind::kFailed, "the machine cannot be ended"});
     default:
       return loop_.Stop();  // Somebody does not take what is left to send.
   }
@@ -99,7 +99,7 @@ void Box::DecideReason(const machine::MachineEnd& end) {
     exit_.detail = bye_;
   } else {
     exit_.reason = launched_.agent_build.empty() ? ExitReason::kBoot : ExitReason::kReset;
-    exit_.detail = "the guest restarted without a word";
+    exit_.detail = end.detail.empty() ? "the guest restarted without a word" : end.detail;
   }
 }
 

@@ -1,77 +1,19 @@
 #include "vm/lock_in.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 
 #include "base/sys.h"
+#include "jail/empty_root.h"
 #include "jail/filter.h"
+#include "jail/landlock.h"
 #include "proto/descriptors.h"
 
 namespace boxlite::vm {
 namespace {
-
-using jail::Rule;
-
-// Memory that is writable is never executable.
-constexpr Rule::Argument kNotExecutable = {2, PROT_EXEC, 0};
-
-// What boxlite-vm's one thread does once the machine runs. No open, no socket, no exec.
-constexpr Rule kRules[] = {
-    // moving frames
-    {SYS_read, {}},
-    {SYS_readv, {}},
-    {SYS_write, {}},
-    {SYS_writev, {}},
-    {SYS_sendmsg, {}},
-    {SYS_recvmsg, {}},
-    {SYS_accept4, {}},
-    {SYS_shutdown, {}},
-    {SYS_getsockopt, {}},
-    {SYS_setsockopt, {}},
-    {SYS_close, {}},
-    {SYS_ioctl, Rule::Argument{1, 0xffffffff, FIONBIO}},
-    {SYS_fcntl, Rule::Argument{1, 0xffffffff, F_GETFL}},
-    {SYS_fcntl, Rule::Argument{1, 0xffffffff, F_SETFL}},
-    {SYS_fcntl, Rule::Argument{1, 0xffffffff, F_GETFD}},
-    // the loop
-    {SYS_epoll_wait, {}},
-    {SYS_epoll_pwait, {}},
-    {SYS_epoll_ctl, {}},
-    {SYS_poll, {}},
-    {SYS_restart_syscall, {}},
-    {SYS_clock_gettime, {}},
-    {SYS_futex, {}},
-    // memory
-    {SYS_brk, {}},
-    {SYS_mmap, kNotExecutable},
-    {SYS_mprotect, kNotExecutable},
-    {SYS_mremap, {}},
-    {SYS_munmap, {}},
-    {SYS_madvise, {}},
-    // the log and the exit record
-    {SYS_lseek, {}},
-    {SYS_pwrite64, {}},
-    {SYS_ftruncate, {}},
-    {SYS_newfstatat, Rule::Argument{3, AT_EMPTY_PATH, AT_EMPTY_PATH}},
-    {SYS_fstat, {}},
-    // QEMU's end and our own
-    {SYS_pidfd_send_signal, {}},
-    {SYS_wait4, {}},
-    {SYS_getpid, {}},
-    {SYS_gettid, {}},
-    {SYS_tgkill, {}},
-    {SYS_rt_sigaction, {}},
-    {SYS_rt_sigprocmask, {}},
-    {SYS_rt_sigreturn, {}},
-    {SYS_getrandom, {}},
-    {SYS_exit, {}},
-    {SYS_exit_group, {}},
-};
 
 constexpr std::array<jail::Limit, 4> kLimits = {{
     {RLIMIT_CORE, 0},
@@ -102,17 +44,44 @@ Result<void> TidyUp(char** environment) {
   return Replace(keep.back() == proto::kVmLog ? proto::kVmLog : null.get(), STDERR_FILENO);
 }
 
-Result<void> LockIn(jail::Report& report, SystemCalls calls) {
+Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces) {
+  if (namespaces == Namespaces::kHosts) {
+    report.Add("boxlite-vm namespaces: the host's; switched off by the box's options");
+  } else {
+    auto root = jail::EnterEmptyRoot();
+    const char* own = root.ok() && root.value() == jail::RootKind::kOwnUser
+                          ? "user, mount, ipc, network, uts; empty root"
+                          : "mount, ipc, network, uts; empty root";
+    report.Add("boxlite-vm namespaces", own, root.ok() ? Result<void>() : root.TakeError());
+  }
   report.Add("boxlite-vm dumps", "off", jail::ForbidDumps());
   report.Add("boxlite-vm limits", "set", jail::LimitResources(kLimits));
   report.Add("boxlite-vm capabilities", "dropped", jail::DropCapabilities());
   BOXLITE_TRY(jail::NoNewPrivileges());
   report.Add("boxlite-vm no_new_privs: set");
-  if (calls == SystemCalls::kFiltered) {
-    report.Add("boxlite-vm system calls", "filtered", jail::LoadFilter(kRules));
-  } else {
+  auto files = jail::RestrictFiles({});
+  bool there = files.ok() && files.value();
+  report.Add("boxlite-vm files", there ? "none can be opened (Landlock)" : "this kernel has no Landlock",
+             files.ok() ? Result<void>() : files.TakeError());
+  return {};
+}
+
+void LockThreadIn(Thread thread, SystemCalls calls) {
+  if (calls == SystemCalls::kUnfiltered) return;
+  Result<void> loaded = jail::LoadFilter(RulesOf(thread), {}, NameOf(thread));
+  if (loaded.ok()) return;
+  std::fprintf(stderr, "boxlite-vm: thread %s: %s\n", NameOf(thread),
+               loaded.error().message().c_str());
+  ::_exit(1);
+}
+
+Result<void> LockIn(jail::Report& report, Thread thread, SystemCalls calls) {
+  if (calls == SystemCalls::kUnfiltered) {
     report.Add("boxlite-vm system calls: not filtered; switched off by the box's options");
+    return {};
   }
+  Result<void> loaded = jail::LoadFilter(RulesOf(thread), {}, NameOf(thread));
+  report.Add("boxlite-vm system calls", "filtered, each thread by its own list", loaded);
   return {};
 }
 

@@ -1,20 +1,31 @@
-// Locking boxlite-vm in, after QEMU was spawned and before any byte of the guest is read. From then
-// on it opens nothing by name. Main thread, before there is another.
+// Locking boxlite-vm in, before any byte of the guest's is read and any of its code runs. From then
+// on it opens nothing by name.
+//
+// In this order: TidyUp first thing in main; GiveUpPrivileges once everything is open that the
+// machine needs; then the machine starts its threads, each of which calls LockThreadIn; LockIn last,
+// for the thread of the loop.
 #pragma once
 
 #include <cstdint>
 
 #include "base/result.h"
 #include "jail/jail.h"
+#include "vm/thread_rules.h"
 
 namespace boxlite::vm {
 
-// First thing in main: closes what was not handed over, forgets the environment, points the
-// standard streams away from the caller's.
+// Closes what was not handed over, forgets the environment, points the standard streams away from
+// the caller's.
 Result<void> TidyUp(char** environment);
 
+enum class Namespaces : uint8_t { kOwn, kHosts };
+// Main thread, while it is the only one. Notes each layer in `report`; one that our own design needs
+// and that fails is an error.
+Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces);
+
 enum class SystemCalls : uint8_t { kFiltered, kUnfiltered };
-// Notes each layer in `report`; one that our own design needs and that fails is an error.
-Result<void> LockIn(jail::Report& report, SystemCalls calls);
+// The calling thread. One that cannot be locked in ends the process.
+void LockThreadIn(Thread thread, SystemCalls calls);
+Result<void> LockIn(jail::Report& report, Thread thread, SystemCalls calls);
 
 }  // namespace boxlite::vm

@@ -75,7 +75,7 @@ Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
   BOXLITE_TRY(ValidateLaunch(parts.launch));
   parts.engine = BOXLITE_TRY(ChooseEngine(parts.launch, accelerator));
   parts.signals = BOXLITE_TRY(CatchSignals());
-  parts.machine = BOXLITE_TRY(StartMachine(parts.launch, accelerator));
+  parts.machine = BOXLITE_TRY(CreateMachine(parts.launch, parts.engine.engine, accelerator));
   parts.listener.Reset(proto::kListener);
   parts.exit_file = BOXLITE_TRY(sys::Duplicate(proto::kVmExit));
   parts.log_file.Reset(proto::kVmLog);
@@ -90,10 +90,30 @@ Result<FirstClient> SpareOf(const FirstClient& client) {
   return spare;
 }
 
-Result<jail::Report> StartLockedIn(Box& box, SystemCalls calls) {
-  BOXLITE_TRY(box.Start());
+// What the launch says of the jail.
+struct Confinement {
+  Namespaces namespaces = Namespaces::kOwn;
+  SystemCalls calls = SystemCalls::kFiltered;
+  Thread loop = Thread::kQemuLoop;
+};
+
+Confinement ConfinementOf(const Box::Parts& parts) {
+  Confinement how;
+  if (parts.launch.no_jail != 0) how.namespaces = Namespaces::kHosts;
+  if (parts.launch.no_seccomp != 0) how.calls = SystemCalls::kUnfiltered;
+  if (parts.engine.engine == proto::Engine::kKvm) how.loop = Thread::kKvmLoop;
+  return how;
+}
+
+void LockMachineThreadIn(machine::ThreadKind kind, SystemCalls calls) {
+  LockThreadIn(kind == machine::ThreadKind::kVcpu ? Thread::kVcpu : Thread::kDisk, calls);
+}
+
+Result<jail::Report> StartLockedIn(Box& box, const Confinement& how) {
   jail::Report report;
-  BOXLITE_TRY(LockIn(report, calls));
+  BOXLITE_TRY(GiveUpPrivileges(report, how.namespaces));
+  BOXLITE_TRY(box.Start());
+  BOXLITE_TRY(LockIn(report, how.loop, how.calls));
   return report;
 }
 
@@ -114,12 +134,16 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   if (!loop.ok()) return GiveUp(parts.first_client, loop.error());
   auto spare = SpareOf(parts.first_client);
   if (!spare.ok()) return GiveUp(parts.first_client, spare.error());
-  auto calls = parts.launch.no_seccomp == 0 ? SystemCalls::kFiltered : SystemCalls::kUnfiltered;
+  Confinement how = ConfinementOf(parts);
+  parts.on_thread = [calls = how.calls](machine::ThreadKind kind) {
+    LockMachineThreadIn(kind, calls);
+  };
   Box box(*loop.value(), std::move(parts));
-  auto jail = StartLockedIn(box, calls);
+  auto jail = StartLockedIn(box, how);
   if (!jail.ok()) return GiveUp(spare.value(), jail.error());
   spare.value().socket.Reset();
   box.SetJail(jail.value().lines());
+  box.RunGuest();
   loop.value()->Run();
   return 0;
 }

@@ -100,8 +100,9 @@ Result<void> ValidateLaunch(const proto::Launch& launch) {
   return {};
 }
 
-Result<std::unique_ptr<machine::Machine>> StartMachine(const proto::Launch& launch,
-                                                       machine::Accelerator accelerator) {
+Result<std::unique_ptr<machine::Machine>> CreateMachine(const proto::Launch& launch,
+                                                        proto::Engine engine,
+                                                        machine::Accelerator accelerator) {
   machine::MachineParts parts;
   parts.spec.kernel.Reset(proto::kVmKernel);
   parts.spec.initramfs.Reset(proto::kVmInitramfs);
@@ -115,7 +116,8 @@ Result<std::unique_ptr<machine::Machine>> StartMachine(const proto::Launch& laun
   parts.spec.qemu_path = launch.qemu_path;
   parts.spec.jailed = launch.no_jail == 0;
   parts.spec.filtered = launch.no_seccomp == 0;
-  return machine::CreateQemuMachine(std::move(parts));
+  return engine == proto::Engine::kKvm ? machine::CreateKvmMachine(std::move(parts))
+                                       : machine::CreateQemuMachine(std::move(parts));
 }
 
 }  // namespace boxlite::vm

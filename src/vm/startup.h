@@ -35,7 +35,8 @@ Bytes HelloFrame();
 Result<void> ValidateLaunch(const proto::Launch& launch);
 
 // Takes the kernel, initramfs and disk descriptors.
-Result<std::unique_ptr<machine::Machine>> StartMachine(const proto::Launch& launch,
-                                                       machine::Accelerator accelerator);
+Result<std::unique_ptr<machine::Machine>> CreateMachine(const proto::Launch& launch,
+                                                        proto::Engine engine,
+                                                        machine::Accelerator accelerator);
 
 }  // namespace boxlite::vm

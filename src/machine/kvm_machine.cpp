@@ -1,0 +1,240 @@
+#include "machine/kvm_machine.h"
+
+#include <algorithm>
+
+#include "kvm/layout.h"
+#include "machine/kernel_command_line.h"
+#include "virtio/block.h"
+#include "virtio/console.h"
+#include "virtio/rng.h"
+
+namespace boxlite::machine {
+namespace {
+
+constexpr uint64_t kMib = 1024 * 1024;
+constexpr size_t kDiskThreads = 2;
+constexpr uint64_t kLeaveMs = 2000;  // for the vCPUs to come out of the guest
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts) {
+  return KvmMachine::Create(std::move(parts));
+}
+
+KvmMachine::KvmMachine(MachineParts parts)
+    : parts_(std::move(parts)), reset_([this] {
+        mailbox_->Put({Message::Kind::kResetAsked, {}});
+      }) {}
+
+Result<std::unique_ptr<Machine>> KvmMachine::Create(MachineParts parts) {
+  std::unique_ptr<KvmMachine> machine(new KvmMachine(std::move(parts)));
+  Result<void> built = machine->BuildMachine();
+  if (built.ok()) built = machine->BuildProcessors();
+  if (!built.ok()) return built.TakeError().WithCode(Code::kEngine);
+  return std::unique_ptr<Machine>(std::move(machine));
+}
+
+Result<void> KvmMachine::BuildMachine() {
+  host_ = BOXLITE_TRY(kvm::Host::Open());
+  memory_ = BOXLITE_TRY(kvm::GuestMemory::Create(parts_.spec.memory_mib / 2 * 2 * kMib));
+  vm_ = BOXLITE_TRY(kvm::Vm::Create(*host_, *memory_));
+  BOXLITE_TRY(AddPorts());
+  return AddConsoleAndRng();
+}
+
+Result<void> KvmMachine::AddPorts() {
+  serial_line_ = BOXLITE_TRY(vm_->MakeLine(kvm::kSerialInterrupt));
+  serial_ = std::make_unique<kvm::SerialPort>(
+      *serial_line_, [this](uint8_t byte) { serial_relay_.Put(byte); });
+  BOXLITE_TRY(ports_.Add(kvm::kSerialPort, kvm::kSerialPortSize, *serial_));
+  return ports_.Add(kvm::kResetPort, kvm::kResetPortSize, reset_);
+}
+
+Result<void> KvmMachine::BuildProcessors() {
+  const MachineSpec& spec = parts_.spec;
+  if (spec.cpus > host_->max_vcpus())
+    return Error(Code::kInvalidArgument, "this host's KVM has at most " +
+                                             std::to_string(host_->max_vcpus()) + " processors");
+  for (uint32_t index = 0; index < spec.cpus; ++index) {
+    auto vcpu = BOXLITE_TRY(kvm::Vcpu::Create(*host_, *vm_, index, {ports_, registers_}));
+    BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), vcpu->fd(), index, spec.cpus));
+    vcpus_.push_back(std::move(vcpu));
+  }
+  kvm::BootFiles files;
+  files.kernel = spec.kernel.get();
+  files.initramfs = spec.initramfs.get();
+  files.command_line = KvmKernelCommandLine(spec);
+  files.cpus = spec.cpus;
+  kvm::BootEntry entry = BOXLITE_TRY(kvm::LoadGuest(*memory_, files));
+  return kvm::SetBootRegisters(vcpus_.front()->fd(), *memory_, entry);
+}
+
+// ---------------------------------------------------------------- devices
+
+Result<void> KvmMachine::AddSlot(Slot slot, const VirtioSlot::MakeDevice& make) {
+  slots_.push_back(BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_}, slot, make)));
+  return {};
+}
+
+Result<void> KvmMachine::AddConsoleAndRng() {
+  using Made = Result<std::unique_ptr<virtio::Device>>;
+  BOXLITE_TRY(AddSlot(Slot::kConsole, [this](virtio::Interrupt& interrupt) -> Made {
+    auto console = std::make_unique<virtio::Console>(*memory_, interrupt, agent_);
+    console_ = console.get();
+    return std::unique_ptr<virtio::Device>(std::move(console));
+  }));
+  return AddSlot(Slot::kRng, [this](virtio::Interrupt& interrupt) -> Made {
+    return std::unique_ptr<virtio::Device>(std::make_unique<virtio::Rng>(*memory_, interrupt));
+  });
+}
+
+Result<void> KvmMachine::AddDisks() {
+  BOXLITE_TRY(AddDisk(Slot::kRootDisk, std::move(parts_.identity.root_disk), true));
+  if (!parts_.spec.scratch_disk) return {};
+  return AddDisk(Slot::kScratchDisk, std::move(parts_.identity.scratch_disk), false);
+}
+
+Result<void> KvmMachine::AddDisk(Slot slot, UniqueFd file, bool read_only) {
+  using Made = Result<std::unique_ptr<virtio::Device>>;
+  return AddSlot(slot, [&](virtio::Interrupt& interrupt) -> Made {
+    virtio::Block::Options options;
+    options.file = std::move(file);
+    options.read_only = read_only;
+    auto disk =
+        BOXLITE_TRY(virtio::Block::Create(*memory_, interrupt, *pool_, std::move(options)));
+    return std::unique_ptr<virtio::Device>(std::move(disk));
+  });
+}
+
+// ---------------------------------------------------------------- life
+
+Result<void> KvmMachine::Start(loop::Loop& loop, MachineEvents events) {
+  events_ = std::move(events);
+  BOXLITE_TRY(kvm::PrepareForKicks());
+  auto on_thread = events_.on_thread ? events_.on_thread : [](ThreadKind) {};
+  pool_ = BOXLITE_TRY(virtio::IoPool::Create(kDiskThreads,
+                                             [on_thread] { on_thread(ThreadKind::kDisk); }));
+  BOXLITE_TRY(AddDisks());
+  answers_ = std::make_unique<Answers>(loop);
+  deadline_ = std::make_unique<loop::Timer>(loop, [this] {
+    end_ = {EndKind::kFailed, "a virtual processor does not leave the guest"};
+    left_ = vcpus_.size();
+    FinishWhenLeft();
+  });
+  mailbox_ = BOXLITE_TRY(loop::Mailbox<Message>::Create(
+      loop, [this](std::vector<Message> messages) { OnMessages(std::move(messages)); }));
+  BOXLITE_TRY(serial_relay_.Start(loop, events_.on_console));
+  for (const auto& slot : slots_) BOXLITE_TRY(slot->Start(loop));
+  return StartProcessors();
+}
+
+Result<void> KvmMachine::StartProcessors() {
+  gate_ = std::make_unique<kvm::RunGate>(static_cast<uint32_t>(vcpus_.size()), [this] {
+    mailbox_->Put({Message::Kind::kParked, {}});
+  });
+  for (const auto& vcpu : vcpus_) {
+    kvm::VcpuEvents events;
+    events.on_thread = [on_thread = events_.on_thread] {
+      if (on_thread) on_thread(ThreadKind::kVcpu);
+    };
+    events.on_end = [this](kvm::VcpuEnd end) {
+      mailbox_->Put({Message::Kind::kVcpuEnded, std::move(end)});
+    };
+    BOXLITE_TRY(vcpu->Start(*gate_, std::move(events)));
+  }
+  return {};
+}
+
+KvmMachine::~KvmMachine() {
+  if (gate_) LeaveGuest();
+}
+
+void KvmMachine::Run() {
+  if (!paused_) gate_->Open();
+}
+
+Result<std::unique_ptr<loop::ByteStream>> KvmMachine::OpenAgentStream(loop::Loop& loop,
+                                                                      loop::StreamHandler& handler,
+                                                                      size_t pending_limit) {
+  return std::unique_ptr<loop::ByteStream>(
+      std::make_unique<AgentStream>(loop, *console_, agent_, handler, pending_limit));
+}
+
+void KvmMachine::Pause(Completion done) {
+  if (ended_) return answers_->Later(std::move(done), Error(Code::kStopped, "the machine ended"));
+  paused_ = true;
+  pauses_.push_back(std::move(done));
+  gate_->Hold();
+  for (const auto& vcpu : vcpus_) vcpu->Kick();
+  // They may wait already, and then nobody else says so.
+  mailbox_->Put({Message::Kind::kParked, {}});
+}
+
+void KvmMachine::OnParked() {
+  if (!gate_->parked()) return;
+  std::vector<Completion> pauses;
+  pauses.swap(pauses_);
+  for (const Completion& done : pauses) done({});
+}
+
+void KvmMachine::Resume(Completion done) {
+  paused_ = false;
+  gate_->Open();
+  answers_->Later(std::move(done), {});
+}
+
+void KvmMachine::Save(UniqueFd, Completion done) {
+  answers_->Later(std::move(done), Error(Code::kUnsupported, "saving a machine is not supported by "
+                                                             "the kvm engine yet"));
+}
+
+void KvmMachine::Restore(UniqueFd, Completion done) {
+  answers_->Later(std::move(done), Error(Code::kUnsupported, "restoring a machine is not supported "
+                                                             "by the kvm engine yet"));
+}
+
+void KvmMachine::Stop() {
+  End({EndKind::kReset, ""});
+}
+
+void KvmMachine::OnMessages(std::vector<Message> messages) {
+  for (Message& message : messages) {
+    if (message.kind == Message::Kind::kParked) {
+      OnParked();
+    } else if (message.kind == Message::Kind::kResetAsked) {
+      End({EndKind::kReset, ""});
+    } else {
+      ++left_;
+      EndKind kind =
+          message.end.kind == kvm::VcpuEndKind::kFailed ? EndKind::kFailed : EndKind::kReset;
+      End({kind, std::move(message.end.detail)});
+    }
+  }
+  FinishWhenLeft();
+}
+
+// The first reason is the machine's.
+void KvmMachine::End(MachineEnd end) {
+  if (end_) return;
+  end_ = std::move(end);
+  LeaveGuest();
+  deadline_->Start(kLeaveMs);
+}
+
+void KvmMachine::LeaveGuest() {
+  gate_->Close();
+  for (const auto& vcpu : vcpus_) vcpu->Kick();
+}
+
+void KvmMachine::FinishWhenLeft() {
+  if (left_ < vcpus_.size() || ended_) return;
+  ended_ = true;
+  deadline_->Cancel();
+  std::vector<Completion> pauses;
+  pauses.swap(pauses_);
+  for (const Completion& done : pauses) done(Error(Code::kStopped, "the machine has ended"));
+  serial_relay_.Deliver();
+  events_.on_ended(*end_);
+}
+
+}  // namespace boxlite::machine

@@ -1,0 +1,99 @@
+// The kvm engine: a machine of our own on /dev/kvm, in this process. See machine.h and docs/kvm.md.
+//
+// Create opens and builds everything; Start makes the threads, which wait at a gate; Run opens it.
+// So the process can lock itself in between, thread by thread, before any of the guest's code runs.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvm/boot_x86_64.h"
+#include "kvm/bus.h"
+#include "kvm/guest_memory.h"
+#include "kvm/reset_port.h"
+#include "kvm/run_gate.h"
+#include "kvm/serial_port.h"
+#include "kvm/vcpu.h"
+#include "kvm/vm.h"
+#include "machine/agent_port.h"
+#include "machine/answers.h"
+#include "machine/machine.h"
+#include "machine/serial_relay.h"
+#include "machine/virtio_slot.h"
+#include "virtio/io_pool.h"
+
+namespace boxlite::machine {
+
+class KvmMachine : public Machine {
+ public:
+  static Result<std::unique_ptr<Machine>> Create(MachineParts parts);
+  ~KvmMachine() override;
+  KvmMachine(const KvmMachine&) = delete;
+  KvmMachine& operator=(const KvmMachine&) = delete;
+
+  Result<void> Start(loop::Loop& loop, MachineEvents events) override;
+  void Run() override;
+  Result<std::unique_ptr<loop::ByteStream>> OpenAgentStream(loop::Loop& loop,
+                                                            loop::StreamHandler& handler,
+                                                            size_t pending_limit) override;
+  void Pause(Completion done) override;
+  void Resume(Completion done) override;
+  void Save(UniqueFd into, Completion done) override;
+  void Restore(UniqueFd from, Completion done) override;
+  void Stop() override;
+  const std::vector<std::string>& jail_layers() const override { return no_layers_; }
+
+ private:
+  // What comes to the loop from the vCPUs' threads.
+  struct Message {
+    enum class Kind : uint8_t { kParked, kResetAsked, kVcpuEnded } kind = Kind::kParked;
+    kvm::VcpuEnd end;  // kVcpuEnded
+  };
+
+  explicit KvmMachine(MachineParts parts);
+  Result<void> BuildMachine();
+  Result<void> BuildProcessors();
+  Result<void> AddPorts();
+  Result<void> AddConsoleAndRng();
+  Result<void> AddDisks();
+  Result<void> AddDisk(Slot slot, UniqueFd file, bool read_only);
+  Result<void> AddSlot(Slot slot, const VirtioSlot::MakeDevice& make);
+  Result<void> StartProcessors();
+  void OnMessages(std::vector<Message> messages);
+  void OnParked();
+  void End(MachineEnd end);
+  void LeaveGuest();
+  void FinishWhenLeft();
+
+  MachineParts parts_;
+  MachineEvents events_;
+  const std::vector<std::string> no_layers_;  // The process's own jail is told by its owner.
+
+  std::optional<kvm::Host> host_;
+  std::unique_ptr<kvm::GuestMemory> memory_;
+  std::unique_ptr<kvm::Vm> vm_;
+  kvm::Bus ports_, registers_;
+  SerialRelay serial_relay_;
+  std::unique_ptr<kvm::EventLine> serial_line_;
+  std::unique_ptr<kvm::SerialPort> serial_;
+  kvm::ResetPort reset_;
+  AgentPort agent_;
+  virtio::Console* console_ = nullptr;  // in its slot
+  std::unique_ptr<virtio::IoPool> pool_;
+  std::vector<std::unique_ptr<VirtioSlot>> slots_;
+  std::unique_ptr<loop::Mailbox<Message>> mailbox_;
+  std::unique_ptr<Answers> answers_;
+  std::unique_ptr<loop::Timer> deadline_;  // for Stop
+  std::unique_ptr<kvm::RunGate> gate_;
+  std::vector<std::unique_ptr<kvm::Vcpu>> vcpus_;  // go first
+
+  std::vector<Completion> pauses_;  // wait for all vCPUs
+  bool paused_ = false;
+  bool ended_ = false;  // on_ended was called
+  size_t left_ = 0;     // vCPUs that have ended
+  std::optional<MachineEnd> end_;
+};
+
+}  // namespace boxlite::machine

@@ -1,0 +1,61 @@
+// One virtio-mmio slot of the kvm engine's machine: a device, its registers on the bus, its
+// interrupt line, and the eventfds by which the guest's kicks reach the loop.
+//
+// Thread rule: the loop's thread; the registers are for the vCPUs'.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvm/bus.h"
+#include "kvm/vm.h"
+#include "loop/loop.h"
+#include "machine/machine.h"
+#include "virtio/mmio.h"
+
+namespace boxlite::machine {
+
+class VirtioSlot {
+ public:
+  using MakeDevice =
+      std::function<Result<std::unique_ptr<virtio::Device>>(virtio::Interrupt& interrupt)>;
+
+  struct Places {
+    const kvm::Vm& vm;
+    kvm::GuestMemory& memory;
+    kvm::Bus& bus;
+  };
+
+  // All of `places` outlive the slot.
+  static Result<std::unique_ptr<VirtioSlot>> Create(const Places& places, Slot slot,
+                                                    const MakeDevice& make);
+
+  // From now on kicks are heard; `loop` outlives the slot.
+  Result<void> Start(loop::Loop& loop);
+
+  virtio::Device& device() { return *device_; }
+
+  // What the kernel's command line says of the slot, so that its driver looks there.
+  static std::string Announcement(Slot slot);
+
+ private:
+  struct Queue {
+    UniqueFd kick;
+    std::unique_ptr<loop::FdPoll> poll;  // goes before the descriptor
+  };
+
+  explicit VirtioSlot(std::unique_ptr<kvm::EventLine> line)
+      : line_(std::move(line)), interrupt_(*line_) {}
+  Result<void> WatchQueues(const kvm::Vm& vm, Slot slot);
+  void OnKick(size_t index);
+
+  std::unique_ptr<kvm::EventLine> line_;
+  virtio::Interrupt interrupt_;
+  std::unique_ptr<virtio::Device> device_;
+  std::unique_ptr<virtio::MmioTransport> transport_;
+  std::vector<Queue> queues_;
+};
+
+}  // namespace boxlite::machine

@@ -1,0 +1,22 @@
+// Which system calls each kind of boxlite-vm's threads may make once the machine runs. No open, no
+// socket, no exec, no new thread in any of them. Values only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "jail/filter.h"
+
+namespace boxlite::vm {
+
+enum class Thread : uint8_t {
+  kQemuLoop,  // the only thread, with QEMU as a child
+  kKvmLoop,
+  kVcpu,
+  kDisk,
+};
+
+std::vector<jail::Rule> RulesOf(Thread thread);
+const char* NameOf(Thread thread);
+
+}  // namespace boxlite::vm
