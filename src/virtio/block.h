@@ -62,7 +62,6 @@ class Block : public Device {
   void TakeRequests();
   Result<bool> TakeRequest();
   void Finish(uint16_t head, uint32_t written);
-  void Stop(std::unique_lock<std::mutex>& lock);
 
   kvm::GuestMemory& memory_;
   Interrupt& interrupt_;

@@ -46,6 +46,8 @@ struct BlockRequest {
   uint64_t sector = 0;
   std::vector<Segment> data;
   uint64_t data_bytes = 0;
+  bool fills = false;  // the device writes the data
+  uint64_t writable_bytes = 0;  // of the whole chain
   uint64_t status_address = 0;
 
   // An error where the chain has no room for a header or for a status.

@@ -60,8 +60,8 @@ class Console : public Device {
   bool NextOutput(Queue& queue);
   size_t Fill(Queue& queue, ByteSpan bytes);
   void ServeControl();
-  Result<void> TakeMessages(Queue& queue);
-  Result<void> SendMessages(Queue& queue);
+  Result<void> TakeMessages(Queue& queue, size_t& budget);
+  Result<void> SendMessages(Queue& queue, size_t& budget);
   void SignalUsed(Queue& queue);
   void Fail(Error error);
   void Clear();

@@ -51,4 +51,10 @@ class Device {
   virtual void Reset() = 0;
 };
 
+// What an access reads of `config`, the whole of a device's configuration.
+inline void CopyConfig(ByteSpan config, uint64_t offset, std::span<uint8_t> data) {
+  for (size_t i = 0; i < data.size() && offset < config.size(); ++i, ++offset)
+    data[i] = config[offset];
+}
+
 }  // namespace boxlite::virtio

@@ -41,6 +41,8 @@ class Queue {
   ~Queue() = default;
 
   uint16_t size() const { return config_.size; }
+  // How many were taken so far, modulo 2^16.
+  uint16_t taken() const { return next_available_; }
   // Chains that were taken and not given back.
   uint16_t in_flight() const { return in_flight_; }
 

@@ -14,6 +14,9 @@ namespace boxlite::virtio {
 class Rng : public Device {
  public:
   static constexpr uint16_t kQueueSize = 8;
+  // A driver refills its ring as often as it likes while a kick is served; one that does so without
+  // end has its device fail rather than hold the thread.
+  static constexpr size_t kMaxChainsPerKick = 1024;
   // A longer buffer is filled so far; the driver comes again.
   static constexpr uint64_t kMaxBytes = 4096;
 
