@@ -46,7 +46,7 @@ struct BlockRequest {
   uint64_t sector = 0;
   std::vector<Segment> data;
   uint64_t data_bytes = 0;
-  bool fills = false;  // the device writes the data
+  bool fills = false;           // the device writes the data
   uint64_t writable_bytes = 0;  // of the whole chain
   uint64_t status_address = 0;
 
