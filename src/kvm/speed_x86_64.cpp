@@ -20,9 +20,13 @@ constexpr uint64_t kCode = 0x1000;
 // Counts ECX down, then halts; in real mode:   1: dec %ecx; jnz 1b; hlt
 constexpr uint8_t kLoop[] = {0x66, 0x49, 0x75, 0xfc, 0xf4};
 
-// What entering costs is the same for both, so that their difference is the loop's alone. An
-// interpreting host takes some milliseconds for it.
-constexpr uint64_t kShort = 500, kLong = 5500;
+// Rounds of the loop: an interpreting host takes a millisecond for so few, and no other host's
+// clock could tell them from none, so that it gets more.
+constexpr uint64_t kFewest = 2000, kMost = 2'000'000;
+constexpr int64_t kWantedNs = 1'000'000;
+// What entering costs is the same for a short count and a long one, so that their difference is the
+// loop's alone.
+constexpr uint64_t kShort = 100;
 
 // A vCPU of its own machine, without interrupt controllers, so that a halt comes to us.
 class Probe {
@@ -82,9 +86,9 @@ int64_t TimeHere(uint64_t count) {
 }
 
 template <typename Clock>
-Result<double> TimeLoop(Clock clock) {
+Result<double> TimeLoop(uint64_t rounds, Clock clock) {
   int64_t few = BOXLITE_TRY(Result<int64_t>(clock(kShort)));
-  int64_t many = BOXLITE_TRY(Result<int64_t>(clock(kLong)));
+  int64_t many = BOXLITE_TRY(Result<int64_t>(clock(kShort + rounds)));
   return static_cast<double>(std::max<int64_t>(1, many - few));
 }
 
@@ -94,10 +98,14 @@ Result<double> MeasureSpeed(const Host& host) {
   Probe probe = BOXLITE_TRY(Probe::Create(host));
   // The first entry makes what later ones find.
   BOXLITE_TRY(probe.Time(1));
+  auto fewest = static_cast<double>(BOXLITE_TRY(probe.Time(kFewest)));
+  auto wanted = static_cast<uint64_t>(kWantedNs / std::max(fewest, 1.0) * kFewest);
+  uint64_t rounds = std::clamp(wanted, kFewest, kMost);
   std::array<double, 3> speeds{};
   for (double& speed : speeds) {
-    double guest = BOXLITE_TRY(TimeLoop([&probe](uint64_t count) { return probe.Time(count); }));
-    double here = BOXLITE_TRY(TimeLoop(TimeHere));
+    double guest =
+        BOXLITE_TRY(TimeLoop(rounds, [&probe](uint64_t count) { return probe.Time(count); }));
+    double here = BOXLITE_TRY(TimeLoop(rounds, TimeHere));
     speed = here / guest;
   }
   std::sort(speeds.begin(), speeds.end());
