@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "base/sys_files.h"
+#include "box/kvm_speed.h"
 #include "helper/unix_socket.h"
 #include "proto/descriptors.h"
 #include "proto/messages.h"
@@ -162,6 +163,7 @@ Result<VmStart> StartVm(store::Store& store, const helper::Installation& install
   auto sockets = BOXLITE_TRY(sys::SocketPair());
 
   VmStart start;
+  start.kvm_speed = ReadKvmSpeed(store.home());
   // The record first: a crash from here on leaves an active box whose lock is free, which is
   // buried.
   BOXLITE_TRY(store.ChangeBox(id, {before.state}, [&](BoxRecord& record) {
@@ -201,6 +203,9 @@ Result<VmAttachment> AttachVm(store::Store& store, const std::string& id) {
 
 Result<BoxRecord> RecordLaunched(store::Store& store, const std::string& id,
                                  const proto::Launched& launched) {
+  // Not kept is measured again, no more.
+  if (launched.kvm_speed != 0 && launched.kvm_speed != ReadKvmSpeed(store.home()))
+    static_cast<void>(KeepKvmSpeed(store.home(), launched.kvm_speed));
   return store.ChangeBox(id, {BoxState::kStarting}, [&](BoxRecord& record) {
     record.state = BoxState::kRunning;
     record.started_at_ms = RealtimeMs();

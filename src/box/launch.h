@@ -36,6 +36,7 @@ struct VmStart {
   store::BoxRecord record;
   UniqueFd control;  // our end of boxlite-vm's first connection
   helper::Spawned process;
+  uint32_t kvm_speed = 0;  // what is known of it (kvm_speed.h)
 };
 // `rootfs` and `blank_scratch` are what images made ready. kBusy where another process has the box
 // just now: read the record again.
@@ -54,7 +55,7 @@ Result<VmAttachment> AttachVm(store::Store& store, const std::string& id);
 // What boxlite-vm said of the box's end, for its record.
 void RecordExit(const proto::BoxExit& exit, store::BoxRecord& record);
 
-// Says in the record that the box runs.
+// The answer to a launch, in the box's record; a speed that was measured for it is kept.
 Result<store::BoxRecord> RecordLaunched(store::Store& store, const std::string& id,
                                         const proto::Launched& launched);
 

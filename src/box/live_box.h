@@ -145,7 +145,7 @@ class LiveBox {
   void OnRootfs(Result<images::Rootfs> rootfs);
   void Spawn(UniqueFd blank_scratch);
   void OnSpawned(Result<VmStart> start);
-  void Launch();
+  void Launch(uint32_t kvm_speed);
   void OnLaunched(ByteSpan record);
   void OnLaunchClosed(Result<ByteSpan> how);
   void Attach();

@@ -110,10 +110,10 @@ void LiveBox::OnSpawned(Result<VmStart> start) {
   if (aborted_) return BeginEnd(end_reason_);
   ready = Connect(std::move(vm.control));
   if (!ready.ok()) return BeginEnd(ready.TakeError());
-  Launch();
+  Launch(vm.kvm_speed);
 }
 
-void LiveBox::Launch() {
+void LiveBox::Launch(uint32_t kvm_speed) {
   state_ = State::kLaunching;
   proto::Launch launch;
   launch.box_id = id_;
@@ -128,6 +128,7 @@ void LiveBox::Launch() {
   launch.no_jail = (record_.flags & store::kBoxNoJail) != 0 ? 1 : 0;
   launch.no_seccomp = (record_.flags & store::kBoxNoSeccomp) != 0 ? 1 : 0;
   launch.has_scratch = 1;
+  launch.kvm_speed = kvm_speed;
   launch.kernel_log = parts_.settings.kernel_log ? 1 : 0;
   launch.qemu_path = parts_.settings.qemu_path;
   auto request = client::Request::Open(

@@ -1,6 +1,8 @@
 // How a vCPU stands before its first instruction.
 #include <linux/kvm.h>
+#include <sys/ioctl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -28,20 +30,23 @@ constexpr size_t kTableEntries = 512;
 constexpr uint8_t kCodeType = 0xb, kDataType = 0x3, kTaskType = 0xb;
 constexpr uint16_t kCodeSelector = 0x10, kDataSelector = 0x18, kTaskSelector = 0x20;
 
-// KVM's structures that end in a list of entries: the head, then `kCount` of them.
-template <typename Head, typename Entry, size_t kCount>
-class List {
- public:
-  static constexpr size_t kMax = kCount;
-  Head* head() { return reinterpret_cast<Head*>(storage_.data()); }
-  Entry* entries() { return reinterpret_cast<Entry*>(storage_.data() + sizeof(Head)); }
-
- private:
-  alignas(Head) alignas(Entry) std::array<std::byte, sizeof(Head) + kCount * sizeof(Entry)> storage_{};
+// KVM's structures that end in a list of entries, kvm_cpuid2 and kvm_msrs. The kernel's header gives
+// them another size in C++ than in C, and with it the requests other numbers.
+template <typename Entry, size_t kCount>
+struct List {
+  static constexpr uint32_t kMax = kCount;
+  uint32_t count = 0;
+  uint32_t padding = 0;
+  std::array<Entry, kCount> entries{};
 };
+constexpr size_t kListHead = 8;
+using CpuidList = List<kvm_cpuid_entry2, 256>;
+using MsrList = List<kvm_msr_entry, 4>;
+static_assert(offsetof(CpuidList, entries) == kListHead && offsetof(MsrList, entries) == kListHead);
 
-using CpuidList = List<kvm_cpuid2, kvm_cpuid_entry2, 256>;
-using MsrList = List<kvm_msrs, kvm_msr_entry, 4>;
+constexpr unsigned long kGetSupportedCpuid = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, kListHead);
+constexpr unsigned long kSetMsrs = _IOC(_IOC_WRITE, KVMIO, 0x89, kListHead);
+constexpr unsigned long kSetCpuid = _IOC(_IOC_WRITE, KVMIO, 0x90, kListHead);
 
 kvm_segment Code(BootMode mode) {
   kvm_segment segment{};
@@ -117,17 +122,17 @@ Result<void> SetSpecialRegisters(int vcpu, BootMode mode) {
 
 Result<void> SetCpuid(int kvm, int vcpu, CpuPlace place) {
   auto supported = std::make_unique<CpuidList>();
-  supported->head()->nent = CpuidList::kMax;
-  BOXLITE_TRY(sys::Ioctl(kvm, KVM_GET_SUPPORTED_CPUID, supported->head(), "/dev/kvm: its CPUID"));
-  const kvm_cpuid_entry2* first = supported->entries();
+  supported->count = CpuidList::kMax;
+  BOXLITE_TRY(sys::Ioctl(kvm, kGetSupportedCpuid, supported.get(), "/dev/kvm: its CPUID"));
+  auto first = supported->entries.begin();
   std::vector<kvm_cpuid_entry2> entries =
-      GuestCpuid({first, first + supported->head()->nent}, place);
+      GuestCpuid({first, first + std::min(supported->count, CpuidList::kMax)}, place);
   if (entries.size() > CpuidList::kMax)
     return Error(Code::kUnsupported, "/dev/kvm: this processor has too many CPUID leaves");
   auto wanted = std::make_unique<CpuidList>();
-  wanted->head()->nent = static_cast<uint32_t>(entries.size());
-  std::memcpy(wanted->entries(), entries.data(), entries.size() * sizeof entries[0]);
-  BOXLITE_TRY(sys::Ioctl(vcpu, KVM_SET_CPUID2, wanted->head(), "/dev/kvm: set the CPUID"));
+  wanted->count = static_cast<uint32_t>(entries.size());
+  std::copy(entries.begin(), entries.end(), wanted->entries.begin());
+  BOXLITE_TRY(sys::Ioctl(vcpu, kSetCpuid, wanted.get(), "/dev/kvm: set the CPUID"));
   return {};
 }
 
@@ -136,10 +141,10 @@ Result<void> SetModelRegisters(int vcpu) {
   constexpr uint32_t kMiscEnable = 0x1a0;
   constexpr uint64_t kFastStrings = 1;
   MsrList list;
-  list.head()->nmsrs = 1;
-  list.entries()[0].index = kMiscEnable;
-  list.entries()[0].data = kFastStrings;
-  BOXLITE_TRY(sys::Ioctl(vcpu, KVM_SET_MSRS, list.head(), "/dev/kvm: set model registers"));
+  list.count = 1;
+  list.entries[0].index = kMiscEnable;
+  list.entries[0].data = kFastStrings;
+  BOXLITE_TRY(sys::Ioctl(vcpu, kSetMsrs, &list, "/dev/kvm: set model registers"));
   return {};
 }
 

@@ -9,6 +9,7 @@
 //   boxes/<id>/               start, lock, exit, sock, log and disks of one box
 //   templates/                blank disks, later saved machines
 //   config.json               the user's, read by boxlite-image
+//   kvm-speed                 what this host's KVM is good for (box/kvm_speed.h)
 //
 // Everything is made with mode 0700 where it is missing.
 // Thread rule: immutable after Open; any thread.

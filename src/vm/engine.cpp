@@ -10,14 +10,15 @@ namespace boxlite::vm {
 namespace {
 
 std::string Percent(uint32_t speed) {
-  return std::to_string((speed + 5) / 10) + " % of the host's speed";
+  std::string percent = speed < 10 ? "less than 1" : std::to_string((speed + 5) / 10);
+  return percent + " % of the host's speed";
 }
 
-// What KVM gives, or why it is not used.
-Result<uint32_t> UsableKvm(uint32_t known_speed) {
-  uint32_t speed = BOXLITE_TRY(ProbeKvm(known_speed));
-  if (speed >= kLeastKvmSpeed) return speed;
-  return Error(Code::kEngine, "/dev/kvm: it runs guest code at " + Percent(speed) +
+// Why KVM is not used, or nothing.
+Result<void> CheckKvm(const Result<uint32_t>& speed) {
+  if (!speed.ok()) return Error(speed.error()).WithCode(Code::kEngine);
+  if (speed.value() >= kLeastKvmSpeed) return {};
+  return Error(Code::kEngine, "/dev/kvm: it runs guest code at " + Percent(speed.value()) +
                                   ", as a KVM does that interprets it",
                "run on a host with hardware virtualization, or use engine auto or qemu");
 }
@@ -35,12 +36,11 @@ Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerato
   return choice;
 }
 
-EngineChoice KvmChoice(uint32_t speed, const char* why) {
+EngineChoice ChooseKvm(uint32_t speed, const char* why) {
   return {proto::Engine::kKvm, proto::Isolation::kHardware,
           why + ("; /dev/kvm runs guest code at " + Percent(speed)), speed};
 }
 
-// The same kernel as the host's, said for people: "/dev/kvm: a virtual machine can be created".
 template <typename T>
 std::string Describe(const char* name, const std::string& fine, const Result<T>& result) {
   return std::string(name) + ": " + (result.ok() ? fine : result.error().message()) + "\n";
@@ -60,13 +60,15 @@ Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelera
   bool qemu = launch.engine == proto::Engine::kQemu ||
               (launch.engine == proto::Engine::kAuto && accelerator != machine::Accelerator::kTcg);
   if (qemu) return ChooseQemu(launch, accelerator, "asked for");
-  Result<uint32_t> speed = UsableKvm(launch.kvm_speed);
-  if (launch.engine == proto::Engine::kKvm) {
-    if (!speed.ok()) return speed.TakeError().WithCode(Code::kEngine);
-    return KvmChoice(speed.value(), "asked for");
-  }
-  if (speed.ok()) return KvmChoice(speed.value(), "hardware virtualization");
-  return ChooseQemu(launch, accelerator, speed.error().message());
+  Result<uint32_t> speed = ProbeKvm(launch.kvm_speed);
+  Result<void> usable = CheckKvm(speed);
+  bool wanted = launch.engine == proto::Engine::kKvm;
+  if (usable.ok()) return ChooseKvm(speed.value(), wanted ? "asked for" : "hardware virtualization");
+  if (wanted) return usable.TakeError();
+  auto choice = BOXLITE_TRY(ChooseQemu(launch, accelerator, usable.error().message()));
+  // What was measured holds for the next box as well.
+  if (speed.ok()) choice.kvm_speed = speed.value();
+  return choice;
 }
 
 std::string ProbeHost() {

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "base/sys.h"
 
@@ -94,6 +95,12 @@ BoxFiles DefaultFiles() {
           Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4", true, 0};
 }
 
+proto::Engine TestedEngine() {
+  const char* engine = std::getenv("BOXLITE_TEST_ENGINE");
+  bool kvm = engine != nullptr && std::string_view(engine) == "kvm";
+  return kvm ? proto::Engine::kKvm : proto::Engine::kQemu;
+}
+
 BoxProcess::BoxProcess(const BoxFiles& files) {
   std::string pattern = fs::temp_directory_path() / "boxlite-vm-XXXXXX";
   directory_ = ::mkdtemp(pattern.data());
@@ -132,6 +139,7 @@ BoxProcess::~BoxProcess() {
 proto::Launch BoxProcess::DefaultLaunch() {
   proto::Launch launch;
   launch.box_id = "01TEST";
+  launch.engine = TestedEngine();
   launch.hostname = "testbox";
   launch.has_scratch = 1;
   launch.memory_mib = 256;

@@ -20,6 +20,10 @@ struct BoxFiles {
 };
 BoxFiles DefaultFiles();
 
+// The engine under test: BOXLITE_TEST_ENGINE is kvm or, where it says nothing, qemu. What only one
+// of them can do has its name in the test's, so that a filter leaves it out.
+proto::Engine TestedEngine();
+
 class BoxProcess {
  public:
   // Starts the program, does not launch.
@@ -41,7 +45,7 @@ class BoxProcess {
   proto::BoxExit ExitRecord() const;
   std::string Log() const;
   pid_t pid() const { return pid_; }
-  // The QEMU process, by its parent.
+  // The QEMU process, by its parent; -1 where there is none.
   pid_t QemuPid() const;
 
  private:
