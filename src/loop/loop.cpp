@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "base/sys_socket.h"
 
 namespace boxlite::loop {
@@ -74,6 +75,12 @@ void Arm(internal::PollRaw* raw) {
 Loop::Loop() : raw_(std::make_unique<uv_loop_t>()) {}
 
 Result<std::unique_ptr<Loop>> Loop::Create() {
+  // libuv ends the process where the pipe of its first loop cannot be made; and one descriptor more
+  // than that, which its loop begins with.
+  {
+    auto room = BOXLITE_TRY(sys::Pipe());
+    BOXLITE_TRY(sys::Duplicate(room.first.get()));
+  }
   std::unique_ptr<Loop> loop(new Loop());
   int status = uv_loop_init(loop->raw_.get());
   if (status < 0) {
