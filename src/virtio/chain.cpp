@@ -24,9 +24,9 @@ size_t CopyFrom(const kvm::GuestMemory& memory, std::span<const Segment> segment
     uint64_t skipped = std::min(skip, segment.length);
     skip -= skipped;
     size_t taken = std::min<uint64_t>(into.size() - copied, segment.length - skipped);
+    if (taken == 0) continue;
     if (!memory.Read(segment.address + skipped, into.subspan(copied, taken))) break;
     copied += taken;
-    if (copied == into.size()) break;
   }
   return copied;
 }
@@ -35,9 +35,9 @@ size_t CopyTo(kvm::GuestMemory& memory, std::span<const Segment> segments, ByteS
   size_t copied = 0;
   for (const Segment& segment : segments) {
     size_t taken = std::min<uint64_t>(bytes.size() - copied, segment.length);
+    if (taken == 0) break;
     if (!memory.Write(segment.address, bytes.subspan(copied, taken))) break;
     copied += taken;
-    if (copied == bytes.size()) break;
   }
   return copied;
 }
