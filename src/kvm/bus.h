@@ -14,8 +14,8 @@ namespace boxlite::kvm {
 class BusDevice {
  public:
   virtual ~BusDevice() = default;
-  // `offset` is from the device's beginning, and the access does not pass its end; `data` has 1 to 8
-  // bytes, those of a read zero beforehand.
+  // `offset` is from the device's beginning, and the access does not pass its end; `data` has 1 to
+  // 8 bytes, those of a read zero beforehand.
   virtual void Read(uint64_t offset, std::span<uint8_t> data) = 0;
   virtual void Write(uint64_t offset, ByteSpan data) = 0;
 };

@@ -86,8 +86,8 @@ Result<void> GuestMemory::MapFile(uint64_t address, uint64_t size, int file, uin
   const Region* region = Find(address, size);
   bool pages = (address | size | offset) % kPageSize == 0;
   if (!region || size == 0 || !pages)
-    return Error(Code::kInvalidArgument, "a file cannot be mapped at guest address " +
-                                             std::to_string(address));
+    return Error(Code::kInvalidArgument,
+                 "a file cannot be mapped at guest address " + std::to_string(address));
   // SAFETY: Find holds for `size` bytes; the mapping takes the place of memory that is ours.
   void* at = region->host + (address - region->address);
   void* mapped = ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,

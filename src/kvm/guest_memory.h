@@ -43,7 +43,9 @@ class GuestMemory {
 
   // Whether [address, address + length) lies in one region; an empty range does where its address
   // does.
-  bool Contains(uint64_t address, uint64_t length) const { return Find(address, length) != nullptr; }
+  bool Contains(uint64_t address, uint64_t length) const {
+    return Find(address, length) != nullptr;
+  }
 
   // False, and nothing is read or written, where the range is not in memory.
   [[nodiscard]] bool Read(uint64_t address, std::span<uint8_t> into) const;

@@ -39,7 +39,7 @@ Block::Block(kvm::GuestMemory& memory, Interrupt& interrupt, IoPool& pool, Block
       id_(std::move(options.id)) {}
 
 Block::~Block() {
-  Reset();
+  Stop();
 }
 
 uint64_t Block::features() const {
@@ -132,6 +132,10 @@ void Block::Finish(uint16_t head, uint32_t written) {
 }
 
 void Block::Reset() {
+  Stop();
+}
+
+void Block::Stop() {
   std::unique_lock lock(mutex_);
   running_ = false;
   idle_.wait(lock, [this] { return in_flight_ == 0; });

@@ -2,7 +2,9 @@
 // kick arrives and done on the pool's threads, several at once and in any order; the one that ends
 // takes what has become available meanwhile, so that a busy ring needs no kicks.
 //
-// Thread rule: any thread. A reset waits for the requests that a disk thread has begun.
+// Thread rule: any thread. A reset waits for the requests that a disk thread has begun, as long as
+// the host's disk takes: what is under way writes into the guest's memory and cannot be called
+// back.
 #pragma once
 
 #include <condition_variable>
@@ -58,6 +60,7 @@ class Block : public Device {
   Block(kvm::GuestMemory& memory, Interrupt& interrupt, IoPool& pool, BlockFile file,
         Options options);
   void Run(const BlockRequest& request);  // on a disk thread
+  void Stop();
   // Each with mutex_ held.
   void TakeRequests();
   Result<bool> TakeRequest();

@@ -233,6 +233,12 @@ ConsoleState Console::Save() const {
 
 Result<void> Console::Restore(const ConsoleState& state) {
   std::lock_guard lock(mutex_);
+  Result<void> restored = RestoreAll(state);
+  if (!restored.ok()) Clear();
+  return restored;
+}
+
+Result<void> Console::RestoreAll(const ConsoleState& state) {
   BOXLITE_TRY(control_.Restore(state.control));
   for (size_t i = 0; i < queues_.size(); ++i)
     if (state.queues[i])

@@ -63,6 +63,7 @@ class Console : public Device {
   Result<void> TakeMessages(Queue& queue, size_t& budget);
   Result<void> SendMessages(Queue& queue, size_t& budget);
   void SignalUsed(Queue& queue);
+  Result<void> RestoreAll(const ConsoleState& state);
   void Fail(Error error);
   void Clear();
 

@@ -23,6 +23,7 @@ class Interrupt {
 
   // `line` outlives the object.
   explicit Interrupt(kvm::InterruptLine& line) : line_(line) {}
+  ~Interrupt() = default;
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 

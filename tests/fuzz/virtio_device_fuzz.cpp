@@ -22,7 +22,21 @@ using boxlite::Bytes;
 using boxlite::ByteSpan;
 using boxlite::UniqueFd;
 using boxlite::kvm::GuestMemory;
-using namespace boxlite::virtio;  // NOLINT: nothing else is spoken of here
+using boxlite::virtio::Block;
+using boxlite::virtio::BlockState;
+using boxlite::virtio::Console;
+using boxlite::virtio::ConsoleState;
+using boxlite::virtio::Device;
+using boxlite::virtio::Interrupt;
+using boxlite::virtio::IoPool;
+using boxlite::virtio::kRingEventIndex;
+using boxlite::virtio::kRingIndirectDescriptors;
+using boxlite::virtio::kTransportFeatures;
+using boxlite::virtio::MmioState;
+using boxlite::virtio::MmioTransport;
+using boxlite::virtio::PortListener;
+using boxlite::virtio::Rng;
+using boxlite::virtio::RngState;
 
 constexpr uint64_t kMemorySize = 2 * 1024 * 1024;
 constexpr uint64_t kUsedMemory = 64 * 1024;  // what the script reaches
