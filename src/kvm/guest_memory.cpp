@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/sys.h"
 #include "kvm/layout.h"
@@ -14,6 +13,12 @@ namespace {
 // Large pages on both sides make the guest's first touch of its memory and its page walks cheap;
 // they need addresses that are multiples of their size.
 constexpr uint64_t kLargePage = 2 * 1024 * 1024;
+
+// It is the guest's secret, also towards our own forks and dumps.
+void KeepSecret(void* at, uint64_t size) {
+  ::madvise(at, size, MADV_DONTFORK);
+  ::madvise(at, size, MADV_DONTDUMP);
+}
 
 }  // namespace
 
@@ -34,9 +39,7 @@ Result<std::unique_ptr<GuestMemory>> GuestMemory::Create(uint64_t size) {
     return sys::ErrnoError("map the guest's memory");
   // A host without large pages is slower, no more.
   ::madvise(memory->host_, size, MADV_HUGEPAGE);
-  // It is the guest's secret, also towards our own forks and dumps.
-  ::madvise(memory->host_, size, MADV_DONTFORK);
-  ::madvise(memory->host_, size, MADV_DONTDUMP);
+  KeepSecret(memory->host_, size);
   return memory;
 }
 
@@ -62,8 +65,8 @@ const GuestMemory::Region* GuestMemory::Find(uint64_t address, uint64_t length) 
 bool GuestMemory::Read(uint64_t address, std::span<uint8_t> into) const {
   const Region* region = Find(address, into.size());
   if (!region) return false;
-  // SAFETY: Find holds for into.size() bytes.
-  std::memcpy(into.data(), region->host + (address - region->address), into.size());
+  // SAFETY: Find holds for into.size() bytes. Not memcpy: an empty span may be a null pointer.
+  std::copy_n(region->host + (address - region->address), into.size(), into.data());
   return true;
 }
 
@@ -71,7 +74,7 @@ bool GuestMemory::Write(uint64_t address, ByteSpan from) {
   const Region* region = Find(address, from.size());
   if (!region) return false;
   // SAFETY: Find holds for from.size() bytes.
-  std::memcpy(region->host + (address - region->address), from.data(), from.size());
+  std::copy_n(from.data(), from.size(), region->host + (address - region->address));
   return true;
 }
 
@@ -93,6 +96,8 @@ Result<void> GuestMemory::MapFile(uint64_t address, uint64_t size, int file, uin
   void* mapped = ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,
                         static_cast<off_t>(offset));
   if (mapped == MAP_FAILED) return sys::ErrnoError("map a file into the guest's memory");
+  // A new mapping knows nothing of what was said for the one that it replaces.
+  KeepSecret(at, size);
   return {};
 }
 
