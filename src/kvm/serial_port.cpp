@@ -91,6 +91,7 @@ void SerialPort::WriteRegister(uint64_t offset, uint8_t value) {
         divisor_ = static_cast<uint16_t>((divisor_ & 0x00ff) | (value << 8));
       } else {
         interrupt = (value & ~interrupt_enable_ & kEnableTransmitterEmpty) != 0;
+        if (!(value & kEnableTransmitterEmpty)) empty_pending_ = false;
         interrupt_enable_ = value & 0x0f;
       }
       break;
