@@ -17,6 +17,10 @@ constexpr uint32_t Bit(unsigned number) {
 // Leaf 1.
 constexpr uint32_t kMonitor = Bit(3), kVmx = Bit(5), kTscDeadline = Bit(24), kHypervisor = Bit(31);
 constexpr uint32_t kHyperThreading = Bit(28);
+// What the counters of Intel's have besides leaf 0xa: the debug store in memory, their
+// capabilities.
+constexpr uint32_t kDebugStore64 = Bit(2), kDebugStoreByRing = Bit(4), kCounterAbilities = Bit(15);
+constexpr uint32_t kDebugStore = Bit(21);  // in EDX
 // Leaf 7.
 constexpr uint32_t kSgx = Bit(2), kProcessorTrace = Bit(25), kSgxLaunch = Bit(30);
 // Leaf 6: the local APIC's timer runs in every power state.
@@ -26,11 +30,10 @@ constexpr uint32_t kSvm = Bit(2), kPerformanceCounters = Bit(23), kNorthBridgeCo
 
 // What the kernel may ask KVM for: clocks, no delay at ports, stolen time, interrupts between vCPUs
 // and the end of interrupts without an exit. The rest is for hosts that swap guests out.
-constexpr uint32_t kKvmFeatures = Bit(KVM_FEATURE_CLOCKSOURCE) | Bit(KVM_FEATURE_NOP_IO_DELAY) |
-                                  Bit(KVM_FEATURE_CLOCKSOURCE2) | Bit(KVM_FEATURE_STEAL_TIME) |
-                                  Bit(KVM_FEATURE_PV_EOI) | Bit(KVM_FEATURE_PV_TLB_FLUSH) |
-                                  Bit(KVM_FEATURE_PV_SEND_IPI) |
-                                  Bit(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
+constexpr uint32_t kKvmFeatures =
+    Bit(KVM_FEATURE_CLOCKSOURCE) | Bit(KVM_FEATURE_NOP_IO_DELAY) | Bit(KVM_FEATURE_CLOCKSOURCE2) |
+    Bit(KVM_FEATURE_STEAL_TIME) | Bit(KVM_FEATURE_PV_EOI) | Bit(KVM_FEATURE_PV_TLB_FLUSH) |
+    Bit(KVM_FEATURE_PV_SEND_IPI) | Bit(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
 
 // Bits of an APIC id that number the cores: as many as cpus - 1 takes.
 uint32_t CoreBits(const CpuPlace& place) {
@@ -38,20 +41,29 @@ uint32_t CoreBits(const CpuPlace& place) {
 }
 
 void Basic(Entry& entry, const CpuPlace& place) {
-  entry.ecx &= ~(kVmx | kMonitor);
+  entry.ecx &= ~(kVmx | kMonitor | kDebugStore64 | kDebugStoreByRing | kCounterAbilities);
+  entry.edx &= ~kDebugStore;
   entry.ecx |= kTscDeadline | kHypervisor;
   uint32_t logical = std::min(place.cpus, uint32_t{255});
   entry.ebx = (entry.ebx & 0x0000ffff) | logical << 16 | place.index << 24;
   if (place.cpus > 1) entry.edx |= kHyperThreading;
 }
 
-// Who shares a cache: a first or second level is one core's, a third one all of them's.
-void IntelCache(Entry& entry, const CpuPlace& place) {
+// Who shares a cache: a first or second level is one core's, a third one all of them's. An entry
+// of no type ends the list.
+void AmdCache(Entry& entry, const CpuPlace& place) {
   if ((entry.eax & 0x1f) == 0) return;
   uint32_t level = entry.eax >> 5 & 7;
   uint32_t sharing = level < 3 ? 0 : (uint32_t{1} << CoreBits(place)) - 1;
+  entry.eax = (entry.eax & 0x3fff) | sharing << 14;
+}
+
+// The same, and how many cores there are.
+void IntelCache(Entry& entry, const CpuPlace& place) {
+  if ((entry.eax & 0x1f) == 0) return;
+  AmdCache(entry, place);
   uint32_t cores = std::min((uint32_t{1} << CoreBits(place)) - 1, uint32_t{63});
-  entry.eax = (entry.eax & 0x3fff) | sharing << 14 | cores << 26;
+  entry.eax |= cores << 26;
 }
 
 void Power(Entry& entry) {
@@ -104,10 +116,10 @@ void Adjust(Entry& entry, const CpuPlace& place) {
       return Power(entry);
     case 0x7:
       return StructuredFeatures(entry);
-    case 0xa:   // performance counters
-    case 0x12:  // SGX
-    case 0x14:  // processor trace
-    case 0x1f:  // the topology once more, in another form
+    case 0xa:         // performance counters
+    case 0x12:        // SGX
+    case 0x14:        // processor trace
+    case 0x1f:        // the topology once more, in another form
     case 0x8000000a:  // SVM
     case 0x80000022:  // performance counters
     case 0x80000026:  // the topology once more
@@ -122,6 +134,8 @@ void Adjust(Entry& entry, const CpuPlace& place) {
       return;
     case 0x80000008:
       return AmdSizes(entry, place);
+    case 0x8000001d:
+      return AmdCache(entry, place);
     case 0x8000001e:
       return AmdTopology(entry, place);
     default:
