@@ -78,7 +78,9 @@ std::optional<uint32_t> FindPvhEntry(ByteSpan notes) {
   return std::nullopt;
 }
 
-Result<void> ReadNotes(int file, const Elf64_Phdr& header, ElfImage& image) {
+Result<void> ReadNotes(int file, const Elf64_Phdr& header, uint64_t file_size, ElfImage& image) {
+  if (header.p_offset > file_size || header.p_filesz > file_size - header.p_offset)
+    return Broken("its notes pass the end of the file");
   if (image.pvh_entry || header.p_filesz > kMaxNotes) return {};
   Bytes notes(header.p_filesz);
   size_t count = BOXLITE_TRY(sys::ReadAt(file, notes.data(), notes.size(), header.p_offset));
@@ -111,9 +113,8 @@ Result<ElfImage> ReadElf(int file, uint64_t memory_size) {
     if (__builtin_add_overflow(header.e_phoff, i * sizeof(Elf64_Phdr), &at) || at > file_size)
       return Broken("it ends too early");
     Elf64_Phdr program = BOXLITE_TRY(ReadStruct<Elf64_Phdr>(file, at));
-    if (program.p_type == PT_LOAD)
-      BOXLITE_TRY(AddSegment(program, file_size, memory_size, image));
-    if (program.p_type == PT_NOTE) BOXLITE_TRY(ReadNotes(file, program, image));
+    if (program.p_type == PT_LOAD) BOXLITE_TRY(AddSegment(program, file_size, memory_size, image));
+    if (program.p_type == PT_NOTE) BOXLITE_TRY(ReadNotes(file, program, file_size, image));
   }
   BOXLITE_TRY(CheckOverlaps(image));
   return image;
