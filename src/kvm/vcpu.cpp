@@ -88,11 +88,11 @@ void Vcpu::Kick() {
 bool Vcpu::Join(uint32_t timeout_ms) {
   if (!started_) return true;
   timespec deadline{};
-  ::clock_gettime(CLOCK_REALTIME, &deadline);
+  ::clock_gettime(CLOCK_MONOTONIC, &deadline);
   deadline.tv_sec += timeout_ms / 1000;
   deadline.tv_nsec += static_cast<long>(timeout_ms % 1000) * 1'000'000;
   if (deadline.tv_nsec >= 1'000'000'000) ++deadline.tv_sec, deadline.tv_nsec -= 1'000'000'000;
-  bool joined = ::pthread_timedjoin_np(thread_, nullptr, &deadline) == 0;
+  bool joined = ::pthread_clockjoin_np(thread_, nullptr, CLOCK_MONOTONIC, &deadline) == 0;
   started_ = !joined;
   return joined;
 }
@@ -152,9 +152,8 @@ std::unique_ptr<VcpuEnd> Vcpu::HandleExit() {
     case KVM_EXIT_INTERNAL_ERROR:
       return std::make_unique<VcpuEnd>(DescribeInternalError());
     default:
-      return End(VcpuEndKind::kFailed,
-                 "KVM left the guest for a reason that is not known here (" +
-                     std::to_string(run_->exit_reason) + ")");
+      return End(VcpuEndKind::kFailed, "KVM left the guest for a reason that is not known here (" +
+                                           std::to_string(run_->exit_reason) + ")");
   }
   // Somebody asked for a reset in that access, or closed the gate: the next entry is none.
   return nullptr;
