@@ -10,11 +10,12 @@ constexpr uint64_t kPageSize = 4096;
 
 // What the kernel finds when it starts; all of it is the kernel's to reuse.
 constexpr uint64_t kDescriptorTable = 0x500;
-constexpr uint64_t kStartInfo = 0x1000;     // PVH: start info, modules, memory map
-constexpr uint64_t kZeroPage = 0x7000;      // 64-bit boot protocol: boot_params
-constexpr uint64_t kPageTables = 0x9000;    // three pages; the same
+constexpr uint64_t kStartInfo = 0x1000;   // PVH: start info, modules, memory map
+constexpr uint64_t kZeroPage = 0x7000;    // 64-bit boot protocol: boot_params
+constexpr uint64_t kPageTables = 0x9000;  // three pages; the same
 constexpr uint64_t kCommandLine = 0x20000;
-constexpr uint64_t kCommandLineLimit = 4096;
+// Linux cuts a longer one off without a word (COMMAND_LINE_SIZE, which counts the zero byte).
+constexpr uint64_t kCommandLineLimit = 2048;
 
 // Memory below 640 KiB ends here; the last KiB belongs to the firmware, which is where a kernel
 // looks for an MP table.
