@@ -9,11 +9,11 @@
 
 namespace boxlite::kvm {
 
-// The floating pointer and the table after it, as they lie at kMpTable; the vCPUs' APIC ids are 0 to
-// cpus - 1, the I/O APIC's is the next. Line N of the ISA bus is pin N.
+// The floating pointer and the table after it, as they lie at kMpTable; the vCPUs' APIC ids are 0
+// to cpus - 1, the I/O APIC's is the next. Line N of the ISA bus is pin N.
 Bytes MpTable(uint32_t cpus);
 
-// More vCPUs would not fit in before memory's end at 640 KiB.
+// The last KiB below 640 KiB, where the table has to be, has room for 40.
 constexpr uint32_t kMaxMpCpus = 32;
 
 }  // namespace boxlite::kvm

@@ -13,7 +13,9 @@ namespace boxlite::kvm {
 
 class RunGate {
  public:
-  // Held at first. `parked` is called on the last vCPU's thread when all `threads` wait.
+  // Held at first. `parked` is called on the last vCPU's thread when all `threads` wait; not where
+  // they all waited already when the gate was held (opened and held before one woke): whoever holds
+  // it asks parked() as well.
   RunGate(uint32_t threads, std::function<void()> parked)
       : threads_(threads), parked_(std::move(parked)) {}
 
