@@ -59,12 +59,11 @@ Result<void> CopyFromFile(GuestMemory& memory, uint64_t address, int file, uint6
 // copied; the edges that do not fill a page, and what it writes, are copied.
 Result<void> LoadSegment(GuestMemory& memory, int file, const ElfSegment& segment) {
   uint64_t done = 0;
-  bool mappable = !segment.writable && segment.address % kPageSize == 0 &&
-                  segment.offset % kPageSize == 0;
+  bool mappable =
+      !segment.writable && segment.address % kPageSize == 0 && segment.offset % kPageSize == 0;
   if (mappable) {
     done = segment.file_size / kPageSize * kPageSize;
-    if (done > 0)
-      BOXLITE_TRY(memory.MapFile(segment.address, done, file, segment.offset));
+    if (done > 0) BOXLITE_TRY(memory.MapFile(segment.address, done, file, segment.offset));
   }
   return CopyFromFile(memory, segment.address + done, file, segment.offset + done,
                       segment.file_size - done);

@@ -1,5 +1,5 @@
-// The parts of an ELF executable that a kernel is loaded by. The file is read as a stranger's: every
-// number is checked before it is used, and nothing is allocated by a size that it names.
+// The parts of an ELF executable that a kernel is loaded by. The file is read as a stranger's:
+// every number is checked before it is used, and nothing is allocated by a size that it names.
 //
 // Source: System V ABI, ELF-64; Xen's public/elfnote.h for the PVH entry. Values only.
 #pragma once

@@ -1,6 +1,6 @@
-// A serial port as a PC's 16550A (COM1): what the guest's kernel says goes out byte by byte; nothing
-// ever comes in. It has the loop-back and the scratch register by which a driver finds out that it
-// is one, and says that it is empty after each byte.
+// A serial port as a PC's 16550A (COM1): what the guest's kernel says goes out byte by byte;
+// nothing ever comes in. It has the loop-back and the scratch register by which a driver finds out
+// that it is one, and says that it is empty after each byte.
 //
 // Source: National Semiconductor PC16550D. Thread rule: any vCPU's thread; `sink` is called there,
 // under the port's lock.

@@ -34,8 +34,8 @@ class Probe {
   static Result<Probe> Create(const Host& host) {
     Probe probe;
     probe.memory_ = BOXLITE_TRY(GuestMemory::Create(kMemory));
-    probe.vm_ = UniqueFd(BOXLITE_TRY(
-        sys::Ioctl(host.fd(), KVM_CREATE_VM, 0, "/dev/kvm: create a virtual machine")));
+    probe.vm_ = UniqueFd(
+        BOXLITE_TRY(sys::Ioctl(host.fd(), KVM_CREATE_VM, 0, "/dev/kvm: create a virtual machine")));
     if (!probe.memory_->Write(kCode, kLoop)) return Error(Code::kInternal, "no room for a loop");
     const auto& region = probe.memory_->regions().front();
     kvm_userspace_memory_region slot{};
@@ -44,8 +44,8 @@ class Probe {
     slot.userspace_addr = reinterpret_cast<uint64_t>(region.host);
     BOXLITE_TRY(
         sys::Ioctl(probe.vm_.get(), KVM_SET_USER_MEMORY_REGION, &slot, "/dev/kvm: give it memory"));
-    probe.vcpu_ = UniqueFd(BOXLITE_TRY(sys::Ioctl(probe.vm_.get(), KVM_CREATE_VCPU, 0,
-                                                  "/dev/kvm: create a virtual processor")));
+    probe.vcpu_ = UniqueFd(BOXLITE_TRY(
+        sys::Ioctl(probe.vm_.get(), KVM_CREATE_VCPU, 0, "/dev/kvm: create a virtual processor")));
     BOXLITE_TRY(probe.EnterRealMode());
     return probe;
   }

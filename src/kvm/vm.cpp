@@ -18,9 +18,9 @@ struct Need {
 };
 
 constexpr Need kNeeds[] = {
-    {KVM_CAP_USER_MEMORY, "user memory"},    {KVM_CAP_IRQFD, "irqfd"},
-    {KVM_CAP_IOEVENTFD, "ioeventfd"},        {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
-    {KVM_CAP_IRQCHIP, "an interrupt chip"},  {KVM_CAP_SIGNAL_MSI, "message interrupts"},
+    {KVM_CAP_USER_MEMORY, "user memory"},   {KVM_CAP_IRQFD, "irqfd"},
+    {KVM_CAP_IOEVENTFD, "ioeventfd"},       {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+    {KVM_CAP_IRQCHIP, "an interrupt chip"}, {KVM_CAP_SIGNAL_MSI, "message interrupts"},
     {KVM_CAP_MP_STATE, "processor states"},
 };
 

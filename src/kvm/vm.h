@@ -1,6 +1,7 @@
 // A virtual machine of KVM's: its memory slots, its interrupt controllers, its eventfds.
 //
-// Source: Linux, Documentation/virt/kvm/api.rst. Thread rule: built on one thread; Lines are for any.
+// Source: Linux, Documentation/virt/kvm/api.rst. Thread rule: built on one thread; Lines are for
+// any.
 #pragma once
 
 #include <cstdint>
