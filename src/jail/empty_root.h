@@ -1,5 +1,6 @@
-// Leaves the host's namespaces and its file system: the process goes on in user, mount, ipc, network
-// and uts namespaces of its own, in a root that is empty and read-only. What is open stays open.
+// Leaves the host's namespaces and its file system: the process goes on in user, mount, ipc,
+// network and uts namespaces of its own, in a root that is empty and read-only. What is open stays
+// open.
 //
 // Thread rule: the main thread while it is the only one.
 #pragma once

@@ -30,8 +30,8 @@ constexpr size_t kTableEntries = 512;
 constexpr uint8_t kCodeType = 0xb, kDataType = 0x3, kTaskType = 0xb;
 constexpr uint16_t kCodeSelector = 0x10, kDataSelector = 0x18, kTaskSelector = 0x20;
 
-// KVM's structures that end in a list of entries, kvm_cpuid2 and kvm_msrs. The kernel's header gives
-// them another size in C++ than in C, and with it the requests other numbers.
+// KVM's structures that end in a list of entries, kvm_cpuid2 and kvm_msrs. The kernel's header
+// gives them another size in C++ than in C, and with it the requests other numbers.
 template <typename Entry, size_t kCount>
 struct List {
   static constexpr uint32_t kMax = kCount;

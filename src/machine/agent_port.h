@@ -1,6 +1,6 @@
-// The agent's port of the kvm engine's console as a stream of bytes: what the guest writes goes from
-// its rings into the reader's buffer and nowhere else, what is sent to it goes straight into its
-// buffers, and what those do not take waits here.
+// The agent's port of the kvm engine's console as a stream of bytes: what the guest writes goes
+// from its rings into the reader's buffer and nowhere else, what is sent to it goes straight into
+// its buffers, and what those do not take waits here.
 //
 // Thread rule: the loop's thread, on which the console's queues are kicked as well.
 #pragma once

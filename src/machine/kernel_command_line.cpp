@@ -33,8 +33,9 @@ std::string QemuKernelCommandLine(const MachineSpec& spec) {
   return line;
 }
 
-// The reset port restarts the machine (kvm/reset_port.h). The lock prefixes of the kernel's code are
-// left as they are also on one vCPU: patching them out touches hundreds of pages that boxes share.
+// The reset port restarts the machine (kvm/reset_port.h). The lock prefixes of the kernel's code
+// are left as they are also on one vCPU: patching them out touches hundreds of pages that boxes
+// share.
 std::string KvmKernelCommandLine(const MachineSpec& spec) {
   std::string line = Common(spec) + " reboot=k noreplace-smp";
   // The kernel's devices are numbered in this order.

@@ -44,8 +44,8 @@ Result<void> KvmMachine::BuildMachine() {
 
 Result<void> KvmMachine::AddPorts() {
   serial_line_ = BOXLITE_TRY(vm_->MakeLine(kvm::kSerialInterrupt));
-  serial_ = std::make_unique<kvm::SerialPort>(
-      *serial_line_, [this](uint8_t byte) { serial_relay_.Put(byte); });
+  serial_ = std::make_unique<kvm::SerialPort>(*serial_line_,
+                                              [this](uint8_t byte) { serial_relay_.Put(byte); });
   BOXLITE_TRY(ports_.Add(kvm::kSerialPort, kvm::kSerialPortSize, *serial_));
   return ports_.Add(kvm::kResetPort, kvm::kResetPortSize, reset_);
 }
@@ -100,8 +100,7 @@ Result<void> KvmMachine::AddDisk(Slot slot, UniqueFd file, bool read_only) {
     virtio::Block::Options options;
     options.file = std::move(file);
     options.read_only = read_only;
-    auto disk =
-        BOXLITE_TRY(virtio::Block::Create(*memory_, interrupt, *pool_, std::move(options)));
+    auto disk = BOXLITE_TRY(virtio::Block::Create(*memory_, interrupt, *pool_, std::move(options)));
     return std::unique_ptr<virtio::Device>(std::move(disk));
   });
 }
@@ -112,8 +111,8 @@ Result<void> KvmMachine::Start(loop::Loop& loop, MachineEvents events) {
   events_ = std::move(events);
   BOXLITE_TRY(kvm::PrepareForKicks());
   auto on_thread = events_.on_thread ? events_.on_thread : [](ThreadKind) {};
-  pool_ = BOXLITE_TRY(virtio::IoPool::Create(kDiskThreads,
-                                             [on_thread] { on_thread(ThreadKind::kDisk); }));
+  pool_ = BOXLITE_TRY(
+      virtio::IoPool::Create(kDiskThreads, [on_thread] { on_thread(ThreadKind::kDisk); }));
   BOXLITE_TRY(AddDisks());
   answers_ = std::make_unique<Answers>(loop);
   deadline_ = std::make_unique<loop::Timer>(loop, [this] {
@@ -184,13 +183,15 @@ void KvmMachine::Resume(Completion done) {
 }
 
 void KvmMachine::Save(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported, "saving a machine is not supported by "
-                                                             "the kvm engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported,
+                                         "saving a machine is not supported by "
+                                         "the kvm engine yet"));
 }
 
 void KvmMachine::Restore(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported, "restoring a machine is not supported "
-                                                             "by the kvm engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported,
+                                         "restoring a machine is not supported "
+                                         "by the kvm engine yet"));
 }
 
 void KvmMachine::Stop() {

@@ -104,20 +104,23 @@ Result<void> QemuMachine::Start(loop::Loop& loop, MachineEvents events) {
   return {};
 }
 
-Result<std::unique_ptr<loop::ByteStream>> QemuMachine::OpenAgentStream(
-    loop::Loop& loop, loop::StreamHandler& handler, size_t pending_limit) {
+Result<std::unique_ptr<loop::ByteStream>> QemuMachine::OpenAgentStream(loop::Loop& loop,
+                                                                       loop::StreamHandler& handler,
+                                                                       size_t pending_limit) {
   return std::unique_ptr<loop::ByteStream>(
       BOXLITE_TRY(loop::Stream::Create(loop, std::move(agent_), handler, pending_limit)));
 }
 
 void QemuMachine::Save(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported, "saving a machine is not supported by "
-                                                             "the qemu engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported,
+                                         "saving a machine is not supported by "
+                                         "the qemu engine yet"));
 }
 
 void QemuMachine::Restore(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported, "restoring a machine is not supported "
-                                                             "by the qemu engine yet"));
+  answers_->Later(std::move(done), Error(Code::kUnsupported,
+                                         "restoring a machine is not supported "
+                                         "by the qemu engine yet"));
 }
 
 void QemuMachine::Stop() {

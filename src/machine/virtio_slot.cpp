@@ -27,8 +27,8 @@ Result<std::unique_ptr<VirtioSlot>> VirtioSlot::Create(const Places& places, Slo
   auto line = BOXLITE_TRY(places.vm.MakeLine(InterruptOf(slot)));
   std::unique_ptr<VirtioSlot> made(new VirtioSlot(std::move(line)));
   made->device_ = BOXLITE_TRY(make(made->interrupt_));
-  made->transport_ = std::make_unique<virtio::MmioTransport>(places.memory, *made->device_,
-                                                             made->interrupt_);
+  made->transport_ =
+      std::make_unique<virtio::MmioTransport>(places.memory, *made->device_, made->interrupt_);
   BOXLITE_TRY(places.bus.Add(AddressOf(slot), kvm::kMmioSize, *made->transport_));
   BOXLITE_TRY(made->WatchQueues(places.vm, slot));
   return made;

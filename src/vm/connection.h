@@ -1,6 +1,6 @@
-// A frame connection on the loop: a stream of bytes and a parser. Frames are handed over one by one, their
-// payload still in the read buffer, and sent from wherever they are. Thread rule: the loop's
-// thread.
+// A frame connection on the loop: a stream of bytes and a parser. Frames are handed over one by
+// one, their payload still in the read buffer, and sent from wherever they are. Thread rule: the
+// loop's thread.
 //
 // The owner destroys a Connection only outside its callbacks; `Close` silences it until then.
 #pragma once

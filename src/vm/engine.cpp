@@ -18,8 +18,9 @@ std::string Percent(uint32_t speed) {
 Result<void> CheckKvm(const Result<uint32_t>& speed) {
   if (!speed.ok()) return Error(speed.error()).WithCode(Code::kEngine);
   if (speed.value() >= kLeastKvmSpeed) return {};
-  return Error(Code::kEngine, "/dev/kvm: it runs guest code at " + Percent(speed.value()) +
-                                  ", as a KVM does that interprets it",
+  return Error(Code::kEngine,
+               "/dev/kvm: it runs guest code at " + Percent(speed.value()) +
+                   ", as a KVM does that interprets it",
                "run on a host with hardware virtualization, or use engine auto or qemu");
 }
 
@@ -63,7 +64,8 @@ Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelera
   Result<uint32_t> speed = ProbeKvm(launch.kvm_speed);
   Result<void> usable = CheckKvm(speed);
   bool wanted = launch.engine == proto::Engine::kKvm;
-  if (usable.ok()) return ChooseKvm(speed.value(), wanted ? "asked for" : "hardware virtualization");
+  if (usable.ok())
+    return ChooseKvm(speed.value(), wanted ? "asked for" : "hardware virtualization");
   if (wanted) return usable.TakeError();
   auto choice = BOXLITE_TRY(ChooseQemu(launch, accelerator, usable.error().message()));
   // What was measured holds for the next box as well.

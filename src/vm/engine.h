@@ -25,8 +25,8 @@ constexpr uint32_t kLeastKvmSpeed = 100;
 // guest's loop takes (some milliseconds).
 Result<uint32_t> ProbeKvm(uint32_t known_speed);
 
-// The engine that was asked for, or the better one. A typed error where what was asked for cannot be
-// had: the kvm engine, or hardware isolation where the machine would be emulated in software.
+// The engine that was asked for, or the better one. A typed error where what was asked for cannot
+// be had: the kvm engine, or hardware isolation where the machine would be emulated in software.
 Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelerator accelerator);
 
 // What --probe prints: one "name: state" line for each thing looked at.

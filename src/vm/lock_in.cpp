@@ -61,7 +61,8 @@ Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces) {
   report.Add("boxlite-vm no_new_privs: set");
   auto files = jail::RestrictFiles({});
   bool there = files.ok() && files.value();
-  report.Add("boxlite-vm files", there ? "none can be opened (Landlock)" : "this kernel has no Landlock",
+  report.Add("boxlite-vm files",
+             there ? "none can be opened (Landlock)" : "this kernel has no Landlock",
              files.ok() ? Result<void>() : files.TakeError());
   return {};
 }

@@ -2,8 +2,8 @@
 // on it opens nothing by name.
 //
 // In this order: TidyUp first thing in main; GiveUpPrivileges once everything is open that the
-// machine needs; then the machine starts its threads, each of which calls LockThreadIn; LockIn last,
-// for the thread of the loop.
+// machine needs; then the machine starts its threads, each of which calls LockThreadIn; LockIn
+// last, for the thread of the loop.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace boxlite::vm {
 Result<void> TidyUp(char** environment);
 
 enum class Namespaces : uint8_t { kOwn, kHosts };
-// Main thread, while it is the only one. Notes each layer in `report`; one that our own design needs
-// and that fails is an error.
+// Main thread, while it is the only one. Notes each layer in `report`; one that our own design
+// needs and that fails is an error.
 Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces);
 
 enum class SystemCalls : uint8_t { kFiltered, kUnfiltered };

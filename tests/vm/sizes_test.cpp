@@ -18,7 +18,8 @@ TEST_P(Cpus, AreAllThereAndAllWork) {
   EXPECT_EQ(box.owner().Shell("nproc; grep -c ^processor /proc/cpuinfo").output,
             count + "\n" + count + "\n");
   // Each of them runs something, one after another and all at once.
-  std::string each = "for c in $(seq 0 $((" + count + " - 1))); do "
+  std::string each = "for c in $(seq 0 $((" + count +
+                     " - 1))); do "
                      "taskset $((1 << c)) sh -c 'echo on; cat /proc/self/stat >/dev/null' & "
                      "done; wait";
   Client::Outcome outcome = box.owner().Shell(each);
