@@ -1,0 +1,155 @@
+// Figures of boxlite-vm and its engine, as one line each: name, unit, median, and all samples. Run
+// it in the KVM rig with --icount for instruction-counted time (docs/performance.md says how), with
+// BOXLITE_TEST_ENGINE, BOXLITE_TEST_KERNEL and BOXLITE_TEST_VM naming what is measured.
+//
+//   vm_measure [SAMPLES]     5 by default
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "vm/box_process.h"
+
+namespace boxlite::vm_test {
+namespace {
+
+using Samples = std::vector<double>;
+
+void Print(const char* name, const char* unit, Samples samples) {
+  Samples sorted = samples;
+  std::sort(sorted.begin(), sorted.end());
+  std::printf("%-22s %9.3f %-5s ", name, sorted[sorted.size() / 2], unit);
+  for (double sample : samples) std::printf(" %.3f", sample);
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+double MillisecondsOf(const std::function<void()>& work) {
+  int64_t before = MonotonicNs();
+  work();
+  return static_cast<double>(MonotonicNs() - before) / 1e6;
+}
+
+// Private memory of a process without that of the guest: all mappings but the one that is larger
+// than any of our own, KiB.
+double PrivateKib(pid_t pid, double guest_kib) {
+  std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
+  std::string word;
+  double total = 0, size = 0;
+  bool guests = false;
+  while (maps >> word) {
+    if (word == "Size:") {
+      maps >> size;
+      guests = size >= guest_kib / 4;
+    } else if (word == "Private_Clean:" || word == "Private_Dirty:") {
+      double kib = 0;
+      maps >> kib;
+      if (!guests) total += kib;
+    }
+  }
+  return total;
+}
+
+// Processor time of a process, user and system, in ticks of the kernel's.
+double CpuTicks(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string field;
+  double ticks = 0;
+  for (int i = 1; i <= 15 && stat >> field; ++i) {
+    if (i >= 14) ticks += std::stod(field);
+  }
+  return ticks;
+}
+
+// Bytes that `dd` writes to its standard output, in MB/s as the client sees them.
+double OutputRate(Client& client, const std::string& block, const std::string& count,
+                  double bytes) {
+  proto::Exec exec = Command({"dd", "if=/dev/zero", "bs=" + block, "count=" + count});
+  exec.window = kWindow;
+  int64_t before = MonotonicNs();
+  uint32_t stream = client.Open(exec);
+  client.at(stream).keep = false;
+  client.WaitOver(stream);
+  return bytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
+}
+
+// Reads of the whole root disk past the guest's page cache, in MB/s.
+double DiskRate(Client& client) {
+  constexpr double kBytes = 32.0 * 1024 * 1024;
+  Client::Outcome outcome = client.Shell(
+      "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
+  int64_t before = MonotonicNs();
+  outcome = client.Shell("dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
+  return kBytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
+}
+
+// Reads what a box is made of, so that nothing is measured that waits for the host's disk.
+void WarmFiles() {
+  BoxFiles files = DefaultFiles();
+  const char* vm = std::getenv("BOXLITE_TEST_VM");
+  for (const std::string& path : {files.kernel, files.initramfs, files.root_disk,
+                                  std::string(vm != nullptr ? vm : BOXLITE_TEST_VM)}) {
+    std::ifstream file(path, std::ios::binary);
+    std::vector<char> piece(1 << 20);
+    while (file.read(piece.data(), static_cast<std::streamsize>(piece.size()))) {
+    }
+  }
+}
+
+void MeasureBoots(int samples) {
+  Samples boots, stops;
+  for (int i = 0; i <= samples; ++i) {
+    BoxProcess box;
+    proto::Launched launched = box.Launch();
+    double stop = MillisecondsOf([&] { box.owner().WaitOver(box.owner().Open(proto::Stop{})); });
+    box.WaitEnd();
+    if (i == 0) continue;  // It warms the files.
+    boots.push_back(static_cast<double>(launched.boot_ms));
+    stops.push_back(stop);
+  }
+  Print("boot to hello", "ms", boots);
+  Print("stop", "ms", stops);
+}
+
+void MeasureRunning(int samples) {
+  constexpr double kMib = 1024 * 1024;
+  BoxProcess box;
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  box.Launch(launch);
+  Samples memory, idle, execs, large, small, disk;
+  box.owner().Run({"true"});
+  for (int i = 0; i < samples; ++i) {
+    execs.push_back(MillisecondsOf([&] { box.owner().Run({"true"}); }));
+    memory.push_back(PrivateKib(box.pid(), launch.memory_mib * 1024.0));
+    double ticks = CpuTicks(box.pid());
+    box.owner().Run({"sleep", "1"});
+    idle.push_back(CpuTicks(box.pid()) - ticks);
+  }
+  for (int i = 0; i < samples; ++i) {
+    large.push_back(OutputRate(box.owner(), "1M", "64", 64 * kMib));
+    small.push_back(OutputRate(box.owner(), "64k", "1024", 64 * kMib));
+    disk.push_back(DiskRate(box.owner()));
+  }
+  Print("exec of true", "ms", execs);
+  Print("private memory", "KiB", memory);
+  Print("ticks in a second", "10ms", idle);
+  Print("stdout, 1 MiB", "MB/s", large);
+  Print("stdout, 64 KiB", "MB/s", small);
+  Print("disk, direct", "MB/s", disk);
+}
+
+}  // namespace
+}  // namespace boxlite::vm_test
+
+int main(int argc, char** argv) {
+  int samples = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
+  boxlite::vm_test::WaitWithoutDeadlines();
+  boxlite::vm_test::WarmFiles();
+  boxlite::vm_test::MeasureBoots(samples);
+  boxlite::vm_test::MeasureRunning(samples);
+  return 0;
+}
