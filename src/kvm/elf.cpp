@@ -25,7 +25,7 @@ Error Broken(const char* what) {
 
 template <typename T>
 Result<T> ReadStruct(int file, uint64_t offset) {
-  T value;
+  T value{};
   size_t count = BOXLITE_TRY(sys::ReadAt(file, &value, sizeof value, offset));
   if (count != sizeof value) return Broken("it ends too early");
   return value;
