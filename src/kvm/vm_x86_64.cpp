@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-
 #include "base/sys.h"
 
 namespace boxlite::kvm {

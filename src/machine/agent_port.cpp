@@ -5,10 +5,9 @@
 
 namespace boxlite::machine {
 
-AgentStream::AgentStream(loop::Loop& loop, virtio::Console& console, AgentPort& port,
-                         loop::StreamHandler& handler, size_t pending_limit)
-    : console_(console),
-      port_(port),
+AgentStream::AgentStream(loop::Loop& loop, AgentPort& port, loop::StreamHandler& handler,
+                         size_t pending_limit)
+    : port_(port),
       handler_(handler),
       pending_limit_(pending_limit),
       turn_(loop, [this] { ReadSome(); }) {
@@ -24,7 +23,7 @@ void AgentStream::ReadSome() {
   for (int reads = 0; reads < kReadsEachTurn; ++reads) {
     if (!reading_) return;
     std::span<uint8_t> space = handler_.ReadSpace();
-    size_t size = console_.Read(space);
+    size_t size = port_.Read(space);
     if (size == 0) return;
     handler_.OnRead(size);
     if (alive.expired()) return;
@@ -45,10 +44,10 @@ size_t AgentStream::Write(ByteSpan head, ByteSpan body) {
   if (head.size() + body.size() <= whole.size()) {
     auto end = std::copy(head.begin(), head.end(), whole.begin());
     std::copy(body.begin(), body.end(), end);
-    return console_.Write(ByteSpan(whole).first(head.size() + body.size()));
+    return port_.Write(ByteSpan(whole).first(head.size() + body.size()));
   }
-  size_t sent = console_.Write(head);
-  if (sent == head.size() && !body.empty()) sent += console_.Write(body);
+  size_t sent = port_.Write(head);
+  if (sent == head.size() && !body.empty()) sent += port_.Write(body);
   return sent;
 }
 
@@ -65,7 +64,7 @@ Result<void> AgentStream::Send(ByteSpan head, ByteSpan body) {
 
 void AgentStream::OnWritable() {
   if (pending_.size() == 0) return;
-  pending_.Consume(console_.Write(pending_.waiting()));
+  pending_.Consume(port_.Write(pending_.waiting()));
   if (pending_.size() > 0) return;
   pending_.Release();
   handler_.OnDrained();

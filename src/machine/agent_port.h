@@ -13,10 +13,14 @@
 
 namespace boxlite::machine {
 
-// Stands between the console, which is there from the beginning, and the stream, which is opened
-// later and goes earlier.
+// Stands between the console and the stream; either may come first, and the stream goes first.
 class AgentPort : public virtio::PortListener {
  public:
+  // As the console's; none is like one whose guest has not opened the port.
+  size_t Read(std::span<uint8_t> into) { return console_ ? console_->Read(into) : 0; }
+  size_t Write(ByteSpan bytes) { return console_ ? console_->Write(bytes) : 0; }
+  void Attach(virtio::Console* console) { console_ = console; }
+
   void OnReadable() override {
     if (listener_) listener_->OnReadable();
   }
@@ -26,14 +30,15 @@ class AgentPort : public virtio::PortListener {
   void Listen(virtio::PortListener* listener) { listener_ = listener; }
 
  private:
+  virtio::Console* console_ = nullptr;        // once there is one; it outlives the stream
   virtio::PortListener* listener_ = nullptr;  // the stream, while there is one
 };
 
 class AgentStream : public loop::ByteStream, private virtio::PortListener {
  public:
   // All outlive the stream.
-  AgentStream(loop::Loop& loop, virtio::Console& console, AgentPort& port,
-              loop::StreamHandler& handler, size_t pending_limit);
+  AgentStream(loop::Loop& loop, AgentPort& port, loop::StreamHandler& handler,
+              size_t pending_limit);
   ~AgentStream() override;
   AgentStream(const AgentStream&) = delete;
   AgentStream& operator=(const AgentStream&) = delete;
@@ -52,7 +57,6 @@ class AgentStream : public loop::ByteStream, private virtio::PortListener {
   void ReadSome();
   size_t Write(ByteSpan head, ByteSpan body);
 
-  virtio::Console& console_;
   AgentPort& port_;
   loop::StreamHandler& handler_;
   const size_t pending_limit_;

@@ -28,18 +28,33 @@ KvmMachine::KvmMachine(MachineParts parts)
 
 Result<std::unique_ptr<Machine>> KvmMachine::Create(MachineParts parts) {
   std::unique_ptr<KvmMachine> machine(new KvmMachine(std::move(parts)));
-  Result<void> built = machine->BuildMachine();
-  if (built.ok()) built = machine->BuildProcessors();
-  if (!built.ok()) return built.TakeError().WithCode(Code::kEngine);
+  Result<void> loaded = machine->LoadGuest();
+  if (!loaded.ok()) return loaded.TakeError().WithCode(Code::kEngine);
   return std::unique_ptr<Machine>(std::move(machine));
 }
 
-Result<void> KvmMachine::BuildMachine() {
+Result<void> KvmMachine::LoadGuest() {
+  const MachineSpec& spec = parts_.spec;
   host_ = BOXLITE_TRY(kvm::Host::Open());
-  memory_ = BOXLITE_TRY(kvm::GuestMemory::Create(parts_.spec.memory_mib / 2 * 2 * kMib));
+  if (spec.cpus > host_->max_vcpus())
+    return Error(Code::kInvalidArgument, "this host's KVM has at most " +
+                                             std::to_string(host_->max_vcpus()) + " processors");
+  memory_ = BOXLITE_TRY(kvm::GuestMemory::Create(spec.memory_mib / 2 * 2 * kMib));
+  kvm::BootFiles files;
+  files.kernel = spec.kernel.get();
+  files.initramfs = spec.initramfs.get();
+  files.command_line = KvmKernelCommandLine(spec);
+  files.cpus = spec.cpus;
+  entry_ = BOXLITE_TRY(kvm::LoadGuest(*memory_, files));
+  return {};
+}
+
+Result<void> KvmMachine::BuildMachine() {
   vm_ = BOXLITE_TRY(kvm::Vm::Create(*host_, *memory_));
   BOXLITE_TRY(AddPorts());
-  return AddConsoleAndRng();
+  BOXLITE_TRY(AddConsoleAndRng());
+  BOXLITE_TRY(AddDisks());
+  return BuildProcessors();
 }
 
 Result<void> KvmMachine::AddPorts() {
@@ -51,22 +66,13 @@ Result<void> KvmMachine::AddPorts() {
 }
 
 Result<void> KvmMachine::BuildProcessors() {
-  const MachineSpec& spec = parts_.spec;
-  if (spec.cpus > host_->max_vcpus())
-    return Error(Code::kInvalidArgument, "this host's KVM has at most " +
-                                             std::to_string(host_->max_vcpus()) + " processors");
-  for (uint32_t index = 0; index < spec.cpus; ++index) {
+  uint32_t cpus = parts_.spec.cpus;
+  for (uint32_t index = 0; index < cpus; ++index) {
     auto vcpu = BOXLITE_TRY(kvm::Vcpu::Create(*host_, *vm_, index, {ports_, registers_}));
-    BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), vcpu->fd(), index, spec.cpus));
+    BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), vcpu->fd(), index, cpus));
     vcpus_.push_back(std::move(vcpu));
   }
-  kvm::BootFiles files;
-  files.kernel = spec.kernel.get();
-  files.initramfs = spec.initramfs.get();
-  files.command_line = KvmKernelCommandLine(spec);
-  files.cpus = spec.cpus;
-  kvm::BootEntry entry = BOXLITE_TRY(kvm::LoadGuest(*memory_, files));
-  return kvm::SetBootRegisters(vcpus_.front()->fd(), *memory_, entry);
+  return kvm::SetBootRegisters(vcpus_.front()->fd(), *memory_, entry_);
 }
 
 // ---------------------------------------------------------------- devices
@@ -80,7 +86,7 @@ Result<void> KvmMachine::AddConsoleAndRng() {
   using Made = Result<std::unique_ptr<virtio::Device>>;
   BOXLITE_TRY(AddSlot(Slot::kConsole, [this](virtio::Interrupt& interrupt) -> Made {
     auto console = std::make_unique<virtio::Console>(*memory_, interrupt, agent_);
-    console_ = console.get();
+    agent_.Attach(console.get());
     return std::unique_ptr<virtio::Device>(std::move(console));
   }));
   return AddSlot(Slot::kRng, [this](virtio::Interrupt& interrupt) -> Made {
@@ -113,7 +119,8 @@ Result<void> KvmMachine::Start(loop::Loop& loop, MachineEvents events) {
   auto on_thread = events_.on_thread ? events_.on_thread : [](ThreadKind) {};
   pool_ = BOXLITE_TRY(
       virtio::IoPool::Create(kDiskThreads, [on_thread] { on_thread(ThreadKind::kDisk); }));
-  BOXLITE_TRY(AddDisks());
+  Result<void> built = BuildMachine();
+  if (!built.ok()) return built.TakeError().WithCode(Code::kEngine);
   answers_ = std::make_unique<Answers>(loop);
   deadline_ = std::make_unique<loop::Timer>(loop, [this] {
     end_ = {EndKind::kFailed, "a virtual processor does not leave the guest"};
@@ -156,7 +163,7 @@ Result<std::unique_ptr<loop::ByteStream>> KvmMachine::OpenAgentStream(loop::Loop
                                                                       loop::StreamHandler& handler,
                                                                       size_t pending_limit) {
   return std::unique_ptr<loop::ByteStream>(
-      std::make_unique<AgentStream>(loop, *console_, agent_, handler, pending_limit));
+      std::make_unique<AgentStream>(loop, agent_, handler, pending_limit));
 }
 
 void KvmMachine::Pause(Completion done) {

@@ -1,7 +1,8 @@
 // The kvm engine: a machine of our own on /dev/kvm, in this process. See machine.h and docs/kvm.md.
 //
-// Create opens and builds everything; Start makes the threads, which wait at a gate; Run opens it.
-// So the process can lock itself in between, thread by thread, before any of the guest's code runs.
+// Create opens /dev/kvm and puts the kernel into memory; Start makes the machine and its threads,
+// which wait at a gate; Run opens it. So the process can give up its privileges after the first and
+// lock itself in after the second, before any of the guest's code runs.
 #pragma once
 
 #include <memory>
@@ -53,6 +54,7 @@ class KvmMachine : public Machine {
   };
 
   explicit KvmMachine(MachineParts parts);
+  Result<void> LoadGuest();
   Result<void> BuildMachine();
   Result<void> BuildProcessors();
   Result<void> AddPorts();
@@ -73,6 +75,7 @@ class KvmMachine : public Machine {
 
   std::optional<kvm::Host> host_;
   std::unique_ptr<kvm::GuestMemory> memory_;
+  kvm::BootEntry entry_;
   std::unique_ptr<kvm::Vm> vm_;
   kvm::Bus ports_, registers_;
   SerialRelay serial_relay_;
@@ -80,7 +83,6 @@ class KvmMachine : public Machine {
   std::unique_ptr<kvm::SerialPort> serial_;
   kvm::ResetPort reset_;
   AgentPort agent_;
-  virtio::Console* console_ = nullptr;  // in its slot
   std::unique_ptr<virtio::IoPool> pool_;
   std::vector<std::unique_ptr<VirtioSlot>> slots_;
   std::unique_ptr<loop::Mailbox<Message>> mailbox_;
