@@ -32,16 +32,16 @@ constexpr jail::Rule kOwnRules[] = {
     {SYS_fsync, {}},
     {SYS_fcntl, {}},
     {SYS_close, {}},
-    Only(SYS_ioctl, 1, BLKDISCARDZEROES),  // libext2fs asks what its output can do
-    Only(SYS_prctl, 0, PR_GET_DUMPABLE),   // so it does before it looks at the environment
+    {SYS_ioctl, {jail::Is(1, BLKDISCARDZEROES)}},  // libext2fs asks what its output can do
+    {SYS_prctl, {jail::Is(0, PR_GET_DUMPABLE)}},   // so it does before it looks at the environment
     // The clients.
     {SYS_accept4, {}},
     {SYS_recvfrom, {}},
     {SYS_sendto, {}},
     {SYS_poll, {}},
     // Memory: nothing becomes executable.
-    Without(SYS_mmap, 2, PROT_EXEC),
-    Without(SYS_mprotect, 2, PROT_EXEC),
+    {SYS_mmap, {jail::Lacks(2, PROT_EXEC)}},
+    {SYS_mprotect, {jail::Lacks(2, PROT_EXEC)}},
 };
 constexpr auto kRules = WithCommon(kOwnRules);
 

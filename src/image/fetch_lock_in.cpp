@@ -43,10 +43,10 @@ constexpr jail::Rule kOwnRules[] = {
     {SYS_fcntl, {}},
     // Clients, TCP and name service: IP, sockets of this machine's resolver, and the list of its
     // addresses.
-    Only(SYS_socket, 0, AF_INET),
-    Only(SYS_socket, 0, AF_INET6),
-    Only(SYS_socket, 0, AF_UNIX),
-    Only(SYS_socket, 0, AF_NETLINK),
+    {SYS_socket, {jail::Is(0, AF_INET)}},
+    {SYS_socket, {jail::Is(0, AF_INET6)}},
+    {SYS_socket, {jail::Is(0, AF_UNIX)}},
+    {SYS_socket, {jail::Is(0, AF_NETLINK)}},
     {SYS_socketpair, {}},
     {SYS_connect, {}},
     {SYS_bind, {}},
@@ -61,17 +61,17 @@ constexpr jail::Rule kOwnRules[] = {
     {SYS_sendmsg, {}},
     {SYS_sendmmsg, {}},
     {SYS_shutdown, {}},
-    Only(SYS_ioctl, 1, FIONREAD),
-    Only(SYS_ioctl, 1, FIONBIO),
+    {SYS_ioctl, {jail::Is(1, FIONREAD)}},
+    {SYS_ioctl, {jail::Is(1, FIONBIO)}},
     {SYS_poll, {}},
     {SYS_ppoll, {}},
     {SYS_eventfd2, {}},
     {SYS_pipe2, {}},
     // Memory: nothing is writable and executable. Name service loads its modules late.
-    Without(SYS_mmap, 2, PROT_EXEC),
-    Without(SYS_mmap, 2, PROT_WRITE),
-    Without(SYS_mprotect, 2, PROT_EXEC),
-    Only(SYS_prlimit64, 2, 0),  // asking, not setting
+    {SYS_mmap, {jail::Lacks(2, PROT_EXEC)}},
+    {SYS_mmap, {jail::Lacks(2, PROT_WRITE)}},
+    {SYS_mprotect, {jail::Lacks(2, PROT_EXEC)}},
+    {SYS_prlimit64, {jail::IsNull(2)}},  // asking, not setting
     {SYS_clock_nanosleep, {}},
     {SYS_gettimeofday, {}},
     {SYS_time, {}},

@@ -1,5 +1,5 @@
-// What the lists of allowed calls of fetch and convert are written with, and what both hold:
-// memory, threads and no processes, the time, and who we are.
+// What the lists of allowed calls of fetch and convert both hold: memory, threads and no processes,
+// the time, and who we are.
 #pragma once
 
 #include <sched.h>
@@ -7,27 +7,18 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <iterator>
 
 #include "jail/filter.h"
 
 namespace boxlite::image {
 
-constexpr jail::Rule Only(int call, unsigned index, uint64_t value) {
-  return {call, jail::Rule::Argument{index, ~uint64_t{0}, value}};
-}
-// None of `bits` may be set.
-constexpr jail::Rule Without(int call, unsigned index, uint64_t bits) {
-  return {call, jail::Rule::Argument{index, bits, 0}};
-}
-
 inline constexpr jail::Rule kCommonRules[] = {
     {SYS_munmap, {}},
     {SYS_mremap, {}},
     {SYS_madvise, {}},
     {SYS_brk, {}},
-    {SYS_clone, jail::Rule::Argument{0, CLONE_THREAD, CLONE_THREAD}},
+    {SYS_clone, {{{0, CLONE_THREAD, CLONE_THREAD}}}},
     {SYS_futex, {}},
     {SYS_set_robust_list, {}},
     {SYS_rseq, {}},

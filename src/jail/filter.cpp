@@ -5,9 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <tuple>
 
 #include "base/sys.h"
 
@@ -58,15 +60,15 @@ Result<void> Check(int result, const char* what) {
 
 Result<void> Add(scmp_filter_ctx filter, std::span<const Rule> rules) {
   for (const Rule& rule : rules) {
-    int status = 0;
-    if (rule.argument) {
-      scmp_arg_cmp compare{rule.argument->index, SCMP_CMP_MASKED_EQ, rule.argument->mask,
-                           rule.argument->value};
-      status = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule.call, 1, &compare);
-    } else {
-      status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, rule.call, 0);
+    std::array<scmp_arg_cmp, std::tuple_size_v<decltype(Rule::arguments)>> compared{};
+    unsigned count = 0;
+    for (const Rule::Argument& argument : rule.arguments) {
+      if (argument.mask == 0) continue;
+      compared[count++] = {argument.index, SCMP_CMP_MASKED_EQ, argument.mask, argument.value};
     }
-    BOXLITE_TRY(Check(status, "add to the system-call filter"));
+    BOXLITE_TRY(
+        Check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule.call, count, compared.data()),
+              "add to the system-call filter"));
   }
   return {};
 }

@@ -7,25 +7,37 @@
 // written to standard error first (which a helper has pointed at its log).
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "base/result.h"
 
 namespace boxlite::jail {
 
-// `call` is allowed; with `argument`, only where that argument (0 is the first), masked, has the
-// value.
+// `call` is allowed where each of `arguments`, masked, has its value; a mask of 0 asks for nothing.
+// A call that has several rules is allowed where one of them holds.
 struct Rule {
   int call = 0;  // SYS_*
   struct Argument {
-    unsigned index = 0;
+    unsigned index = 0;  // 0 is the first
     uint64_t mask = 0;
     uint64_t value = 0;
   };
-  std::optional<Argument> argument;
+  std::array<Argument, 2> arguments = {};
 };
+
+// An argument that is an int: its upper half is whatever the register held.
+constexpr Rule::Argument Is(unsigned index, uint64_t value) {
+  return {index, 0xffffffff, value};
+}
+constexpr Rule::Argument IsNull(unsigned index) {
+  return {index, ~uint64_t{0}, 0};
+}
+// None of `bits` is set.
+constexpr Rule::Argument Lacks(unsigned index, uint64_t bits) {
+  return {index, bits, 0};
+}
 
 // Needs no_new_privs. Cannot be taken back. A call of `unknown` is answered with ENOSYS, as by a
 // kernel that does not have it: for what has an older form that a filter can judge (clone3).

@@ -6,13 +6,13 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "filter_probe.h"
 #include "image/convert_lock_in.h"
+#include "unit/jail/filter_probe.h"
 
 namespace boxlite::image {
 namespace {
 
-const FilterProbe kProbe(ConvertRules(), ConvertUnknownCalls());
+const jail::FilterProbe kProbe(ConvertRules(), ConvertUnknownCalls());
 
 TEST(ConvertFilter, EveryListedCall_ComesBack) {
   kProbe.ExpectEveryListedCallComesBack();
