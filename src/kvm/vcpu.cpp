@@ -19,10 +19,6 @@ namespace {
 
 constexpr uint32_t kJoinMs = 10'000;
 
-int KickSignal() {
-  return SIGRTMIN;
-}
-
 void OnKick(int) {}
 
 // All signals but the kick, which has to interrupt KVM_RUN, and that of the system-call filter,
@@ -44,6 +40,10 @@ std::unique_ptr<VcpuEnd> End(VcpuEndKind kind, std::string detail) {
 }
 
 }  // namespace
+
+int KickSignal() {
+  return SIGRTMIN;
+}
 
 Result<void> PrepareForKicks() {
   struct sigaction action {};

@@ -88,5 +88,6 @@ class Vcpu {
 // To be called once in a process, before a vCPU starts: the signal of Kick interrupts a system call
 // and does no more.
 Result<void> PrepareForKicks();
+int KickSignal();
 
 }  // namespace boxlite::kvm

@@ -1,6 +1,7 @@
 #include "vm/lock_in.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,11 @@ Result<void> Replace(int from, int to) {
 }
 
 }  // namespace
+
+Result<void> UseOneHeap() {
+  if (::mallopt(M_ARENA_MAX, 1) == 0) return Error(Code::kInternal, "keep to one heap");
+  return {};
+}
 
 Result<void> TidyUp(char** environment) {
   jail::ClearEnvironment(environment);

@@ -1,9 +1,9 @@
 // Locking boxlite-vm in, before any byte of the guest's is read and any of its code runs. From then
 // on it opens nothing by name.
 //
-// In this order: TidyUp first thing in main; GiveUpPrivileges once everything is open that the
-// machine needs; then the machine starts its threads, each of which calls LockThreadIn; LockIn
-// last, for the thread of the loop.
+// In this order: UseOneHeap and TidyUp first thing in main; GiveUpPrivileges once everything is
+// open that the machine needs; then the machine starts its threads, each of which calls
+// LockThreadIn; LockIn last, for the thread of the loop.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,10 @@
 #include "vm/thread_rules.h"
 
 namespace boxlite::vm {
+
+// Threads share the allocator's first heap. One that had a heap of its own would make libc open a
+// file when that shrinks, at a time that the guest may choose.
+Result<void> UseOneHeap();
 
 // Closes what was not handed over, forgets the environment, points the standard streams away from
 // the caller's.

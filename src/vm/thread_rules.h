@@ -1,5 +1,6 @@
 // Which system calls each kind of boxlite-vm's threads may make once the machine runs. No open, no
-// socket, no exec, no new thread in any of them. Values only.
+// socket, no exec, no new thread in any of them. Values only; those of the process that asks,
+// because a thread may signal its own process.
 #pragma once
 
 #include <cstdint>
