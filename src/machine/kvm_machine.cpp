@@ -75,6 +75,13 @@ Result<void> KvmMachine::BuildProcessors() {
   return kvm::SetBootRegisters(vcpus_.front()->fd(), *memory_, entry_);
 }
 
+// A guest that gets at this process finds neither another machine to make nor files to read.
+void KvmMachine::CloseWhatBuiltIt() {
+  host_.reset();
+  parts_.spec.kernel.Reset();
+  parts_.spec.initramfs.Reset();
+}
+
 // ---------------------------------------------------------------- devices
 
 Result<void> KvmMachine::AddSlot(Slot slot, const VirtioSlot::MakeDevice& make) {
@@ -121,6 +128,7 @@ Result<void> KvmMachine::Start(loop::Loop& loop, MachineEvents events) {
       virtio::IoPool::Create(kDiskThreads, [on_thread] { on_thread(ThreadKind::kDisk); }));
   Result<void> built = BuildMachine();
   if (!built.ok()) return built.TakeError().WithCode(Code::kEngine);
+  CloseWhatBuiltIt();
   answers_ = std::make_unique<Answers>(loop);
   deadline_ = std::make_unique<loop::Timer>(loop, [this] {
     end_ = {EndKind::kFailed, "a virtual processor does not leave the guest"};

@@ -57,6 +57,7 @@ class KvmMachine : public Machine {
   Result<void> LoadGuest();
   Result<void> BuildMachine();
   Result<void> BuildProcessors();
+  void CloseWhatBuiltIt();
   Result<void> AddPorts();
   Result<void> AddConsoleAndRng();
   Result<void> AddDisks();
@@ -73,7 +74,7 @@ class KvmMachine : public Machine {
   MachineEvents events_;
   const std::vector<std::string> no_layers_;  // The process's own jail is told by its owner.
 
-  std::optional<kvm::Host> host_;
+  std::optional<kvm::Host> host_;  // while the machine is built
   std::unique_ptr<kvm::GuestMemory> memory_;
   kvm::BootEntry entry_;
   std::unique_ptr<kvm::Vm> vm_;
