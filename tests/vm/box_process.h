@@ -45,6 +45,8 @@ class BoxProcess {
   proto::BoxExit ExitRecord() const;
   std::string Log() const;
   pid_t pid() const { return pid_; }
+  // Where its files are: scratch, lock, exit, log.
+  const std::string& directory() const { return directory_; }
   // The QEMU process, by its parent; -1 where there is none.
   pid_t QemuPid() const;
 

@@ -101,7 +101,8 @@ double OutputRate(Client& client, const std::string& block, const std::string& c
 double DiskRate(Client& client) {
   constexpr double kBytes = 32.0 * 1024 * 1024;
   Client::Outcome outcome = client.Shell(
-      "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
+      "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=1M iflag=direct "
+      "2>/dev/null");
   int64_t before = MonotonicNs();
   outcome = client.Shell("dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
   return kBytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
