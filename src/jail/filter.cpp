@@ -1,5 +1,6 @@
 #include "jail/filter.h"
 
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -75,10 +76,7 @@ Result<void> Add(scmp_filter_ctx filter, std::span<const Rule> rules) {
 
 }  // namespace
 
-Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown,
-                        const char* thread) {
-  thread_name = thread;
-  BOXLITE_TRY(InstallHandler());
+Result<Filter> Filter::Compile(std::span<const Rule> rules, std::span<const int> unknown) {
   std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_TRAP),
                                                           seccomp_release);
   if (!filter) return Error(Code::kInternal, "create a system-call filter");
@@ -90,7 +88,30 @@ Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknow
   for (int call : unknown)
     BOXLITE_TRY(Check(seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), call, 0),
                       "add to the system-call filter"));
-  return Check(seccomp_load(filter.get()), "load the system-call filter");
+  // The library writes its program to a file and to nothing else.
+  UniqueFd file = BOXLITE_TRY(sys::MemoryFile("filter", {}));
+  BOXLITE_TRY(Check(seccomp_export_bpf(filter.get(), file.get()), "make a system-call filter"));
+  auto size = static_cast<size_t>(BOXLITE_TRY(sys::Stat(file.get())).st_size);
+  std::vector<sock_filter> program(size / sizeof(sock_filter));
+  BOXLITE_TRY(sys::ReadAt(file.get(), program.data(), size, 0));
+  return Filter(std::move(program));
+}
+
+Result<void> Filter::Load(const char* thread) const {
+  thread_name = thread;
+  BOXLITE_TRY(InstallHandler());
+  // The kernel reads it only.
+  sock_fprog program{static_cast<uint16_t>(program_.size()),
+                     const_cast<sock_filter*>(program_.data())};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+    return sys::ErrnoError("load the system-call filter");
+  return {};
+}
+
+Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown,
+                        const char* thread) {
+  Filter filter = BOXLITE_TRY(Filter::Compile(rules, unknown));
+  return filter.Load(thread);
 }
 
 }  // namespace boxlite::jail

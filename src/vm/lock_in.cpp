@@ -73,23 +73,26 @@ Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces) {
   return {};
 }
 
-void LockThreadIn(Thread thread, SystemCalls calls) {
-  if (calls == SystemCalls::kUnfiltered) return;
-  Result<void> loaded = jail::LoadFilter(RulesOf(thread), {}, NameOf(thread));
+Result<ThreadFilters> ThreadFilters::Make(std::span<const Thread> threads, SystemCalls calls) {
+  ThreadFilters made;
+  if (calls == SystemCalls::kUnfiltered) return made;
+  for (Thread thread : threads)
+    made.filters_.emplace(thread, BOXLITE_TRY(jail::Filter::Compile(RulesOf(thread))));
+  return made;
+}
+
+void ThreadFilters::LockThreadIn(Thread thread) const {
+  if (filters_.empty()) return;
+  Result<void> loaded = filters_.at(thread).Load(NameOf(thread));
   if (loaded.ok()) return;
   std::fprintf(stderr, "boxlite-vm: thread %s: %s\n", NameOf(thread),
                loaded.error().message().c_str());
-  ::_exit(1);
 }
 
-Result<void> LockIn(jail::Report& report, Thread thread, SystemCalls calls) {
-  if (calls == SystemCalls::kUnfiltered) {
-    report.Add("boxlite-vm system calls: not filtered; switched off by the box's options");
-    return {};
-  }
-  Result<void> loaded = jail::LoadFilter(RulesOf(thread), {}, NameOf(thread));
-  report.Add("boxlite-vm system calls", "filtered, each thread by its own list", loaded);
-  return {};
+void ThreadFilters::LockIn(jail::Report& report, Thread thread) const {
+  if (filters_.empty())
+    return report.Add("boxlite-vm system calls: not filtered; switched off by the box's options");
+  report.Add("boxlite-vm system calls", "filtered", filters_.at(thread).Load(NameOf(thread)));
 }
 
 }  // namespace boxlite::vm

@@ -2,11 +2,13 @@
 // on it opens nothing by name.
 //
 // In this order: UseOneHeap and TidyUp first thing in main; GiveUpPrivileges once everything is
-// open that the machine needs; then the machine starts its threads, each of which calls
-// LockThreadIn; LockIn last, for the thread of the loop.
+// open that the machine needs; then the machine starts its threads, each of which loads its
+// filter; the loop's thread last. The filters are made before all that, because it takes time.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
 
 #include "base/result.h"
 #include "jail/jail.h"
@@ -28,8 +30,18 @@ enum class Namespaces : uint8_t { kOwn, kHosts };
 Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces);
 
 enum class SystemCalls : uint8_t { kFiltered, kUnfiltered };
-// The calling thread. One that cannot be locked in ends the process.
-void LockThreadIn(Thread thread, SystemCalls calls);
-Result<void> LockIn(jail::Report& report, Thread thread, SystemCalls calls);
+
+class ThreadFilters {
+ public:
+  static Result<ThreadFilters> Make(std::span<const Thread> threads, SystemCalls calls);
+
+  // The calling thread; LockIn is for the loop's and notes in `report` what became of it. A kernel
+  // that refuses one refuses all.
+  void LockThreadIn(Thread thread) const;
+  void LockIn(jail::Report& report, Thread thread) const;
+
+ private:
+  std::map<Thread, jail::Filter> filters_;  // none where calls are not filtered
+};
 
 }  // namespace boxlite::vm

@@ -5,7 +5,6 @@
 //   boxlite-vm --probe             say what this host offers
 //   boxlite-vm --version
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -91,37 +90,35 @@ Result<FirstClient> SpareOf(const FirstClient& client) {
   return spare;
 }
 
-// What the launch says of the jail.
+// How boxlite-vm is confined: what the launch says of it, and the filters of its threads.
 struct Confinement {
   Namespaces namespaces = Namespaces::kOwn;
-  SystemCalls calls = SystemCalls::kFiltered;
   Thread loop = Thread::kQemuLoop;
+  ThreadFilters filters;
 };
 
-Confinement ConfinementOf(const Box::Parts& parts) {
+Result<Confinement> ConfinementOf(const Box::Parts& parts) {
+  constexpr Thread kQemuThreads[] = {Thread::kQemuLoop};
+  constexpr Thread kKvmThreads[] = {Thread::kKvmLoop, Thread::kVcpu, Thread::kDisk};
+  auto calls = parts.launch.no_seccomp == 0 ? SystemCalls::kFiltered : SystemCalls::kUnfiltered;
+  std::span<const Thread> threads = kQemuThreads;
+  if (parts.engine.engine == proto::Engine::kKvm) threads = kKvmThreads;
   Confinement how;
   if (parts.launch.no_jail != 0) how.namespaces = Namespaces::kHosts;
-  if (parts.launch.no_seccomp != 0) how.calls = SystemCalls::kUnfiltered;
-  if (parts.engine.engine == proto::Engine::kKvm) how.loop = Thread::kKvmLoop;
+  how.loop = threads.front();
+  how.filters = BOXLITE_TRY(ThreadFilters::Make(threads, calls));
   return how;
-}
-
-void LockMachineThreadIn(machine::ThreadKind kind, SystemCalls calls) {
-  LockThreadIn(kind == machine::ThreadKind::kVcpu ? Thread::kVcpu : Thread::kDisk, calls);
 }
 
 Result<jail::Report> StartLockedIn(Box& box, const Confinement& how) {
   jail::Report report;
   BOXLITE_TRY(GiveUpPrivileges(report, how.namespaces));
   BOXLITE_TRY(box.Start());
-  BOXLITE_TRY(LockIn(report, how.loop, how.calls));
+  how.filters.LockIn(report, how.loop);
   return report;
 }
 
 int RunBox(machine::Accelerator accelerator, char** environment) {
-  // One arena for all threads: each of their own would take memory and hardly any call of theirs
-  // allocates.
-  ::mallopt(M_ARENA_MAX, 1);
   int64_t started_ns = MonotonicNs();
   Result<void> checked = CheckDescriptors();
   if (!checked.ok()) return Complain(checked.error());
@@ -139,12 +136,13 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   if (!loop.ok()) return GiveUp(parts.first_client, loop.error());
   auto spare = SpareOf(parts.first_client);
   if (!spare.ok()) return GiveUp(parts.first_client, spare.error());
-  Confinement how = ConfinementOf(parts);
-  parts.on_thread = [calls = how.calls](machine::ThreadKind kind) {
-    LockMachineThreadIn(kind, calls);
+  auto how = ConfinementOf(parts);
+  if (!how.ok()) return GiveUp(spare.value(), how.error());
+  parts.on_thread = [&filters = how.value().filters](machine::ThreadKind kind) {
+    filters.LockThreadIn(kind == machine::ThreadKind::kVcpu ? Thread::kVcpu : Thread::kDisk);
   };
   Box box(*loop.value(), std::move(parts));
-  auto jail = StartLockedIn(box, how);
+  auto jail = StartLockedIn(box, how.value());
   if (!jail.ok()) return GiveUp(spare.value(), jail.error());
   spare.value().socket.Reset();
   box.SetJail(jail.value().lines());

@@ -35,9 +35,11 @@ Ending OfThread(Thread kind, const std::function<void()>& unlocked,
     ::dup2(errors.second.get(), STDERR_FILENO);
     errors.second.Reset();
     if (!UseOneHeap().ok() || !jail::NoNewPrivileges().ok()) ::_exit(1);
+    const Thread kinds[] = {kind};
+    ThreadFilters filters = ThreadFilters::Make(kinds, SystemCalls::kFiltered).TakeValue();
     std::thread thread([&] {
       unlocked();
-      LockThreadIn(kind, SystemCalls::kFiltered);
+      filters.LockThreadIn(kind);
       locked();
     });
     thread.join();
