@@ -31,6 +31,7 @@ Result<void> Replace(int from, int to) {
 }  // namespace
 
 Result<void> UseOneHeap() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
   if (::mallopt(M_ARENA_MAX, 1) == 0) return Error(Code::kInternal, "keep to one heap");
   return {};
 }

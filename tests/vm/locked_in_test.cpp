@@ -19,7 +19,6 @@ using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Not;
 using testing::Pair;
@@ -34,6 +33,7 @@ class LockedIn : public testing::Test {
  protected:
   LockedIn() {
     // Nothing of it may get to the box's processes.
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     ::setenv("BOXLITE_TEST_SECRET", "swordfish", 1);
     box_ = std::make_unique<BoxProcess>();
   }
@@ -64,6 +64,7 @@ class LockedIn : public testing::Test {
 // Of `processes`, whether each is in another namespace than this test.
 std::vector<bool> Differ(const std::vector<pid_t>& processes, const std::string& kind) {
   std::vector<bool> differ;
+  differ.reserve(processes.size());
   for (pid_t pid : processes)
     differ.push_back(LinkOf(pid, "ns/" + kind) != LinkOf(::getpid(), "ns/" + kind));
   return differ;

@@ -2,13 +2,13 @@
 #include "vm/lock_in.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -16,7 +16,8 @@
 #include "base/sys.h"
 
 // What the compiler calls where a stack was overwritten: libc's words, and then the end.
-extern "C" [[noreturn]] void __stack_chk_fail();  // NOLINT(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" [[noreturn]] void __stack_chk_fail();
 
 namespace boxlite::vm {
 namespace {
@@ -57,14 +58,14 @@ class LockedThread : public testing::TestWithParam<Thread> {};
 // Below the size that gets a mapping of its own; together more than a heap keeps.
 TEST_P(LockedThread, MemoryFromBefore_CanBeGivenBack) {
   constexpr size_t kSize = 90'000;
-  std::array<void*, 40> pieces{};
+  std::array<std::unique_ptr<char[]>, 40> pieces;
   Ending ending = OfThread(
       GetParam(),
       [&] {
-        for (void*& piece : pieces) piece = ::malloc(kSize);
+        for (auto& piece : pieces) piece = std::make_unique<char[]>(kSize);
       },
       [&] {
-        for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) ::free(*piece);
+        for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) piece->reset();
       });
   EXPECT_EQ(ending.status, 0);
   EXPECT_EQ(ending.words, "");
