@@ -29,13 +29,16 @@ constexpr Rule kAlways[] = {
 constexpr std::span<const Rule> kAlways;
 #endif
 
-thread_local const char* thread_name = "";
+const char*& ThreadName() {
+  static thread_local const char* name = "";
+  return name;
+}
 
 void OnViolation(int, siginfo_t* info, void*) {
   char text[128];
   int length = std::snprintf(text, sizeof text,
                              "boxlite: system call %d is not allowed in thread %.32s; ending\n",
-                             info->si_syscall, thread_name);
+                             info->si_syscall, ThreadName());
   if (length > 0) {
     [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, static_cast<size_t>(length));
   }
@@ -98,7 +101,7 @@ Result<Filter> Filter::Compile(std::span<const Rule> rules, std::span<const int>
 }
 
 Result<void> Filter::Load(const char* thread) const {
-  thread_name = thread;
+  ThreadName() = thread;
   BOXLITE_TRY(InstallHandler());
   // The kernel reads it only.
   sock_fprog program{static_cast<uint16_t>(program_.size()),
