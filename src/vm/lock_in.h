@@ -18,7 +18,7 @@ namespace boxlite::vm {
 
 // Threads share the allocator's first heap. One that had a heap of its own would make libc open a
 // file when that shrinks, at a time that the guest may choose.
-Result<void> UseOneHeap();
+void UseOneHeap();
 
 // Closes what was not handed over, forgets the environment, points the standard streams away from
 // the caller's.

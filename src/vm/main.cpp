@@ -122,8 +122,8 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   int64_t started_ns = MonotonicNs();
   Result<void> checked = CheckDescriptors();
   if (!checked.ok()) return Complain(checked.error());
-  Result<void> tidied = UseOneHeap();
-  if (tidied.ok()) tidied = TidyUp(environment);
+  UseOneHeap();
+  Result<void> tidied = TidyUp(environment);
   if (!tidied.ok()) return GiveUp(proto::ExitReason::kBoot, tidied.error());
   auto client = ReadLaunch(UniqueFd(proto::kControl));
   if (!client.ok()) return GiveUp(ReasonWithoutLaunch(client.error()), client.error());

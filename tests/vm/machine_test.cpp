@@ -108,8 +108,7 @@ TEST_F(MachineTest, SaveAndRestore_AreUnsupported) {
 TEST_F(MachineTest, Stopped_EndsOnceAndFailsWhatIsOpen) {
   machine_->Stop();
   machine_->Stop();
-  loop_->Run();
-  ASSERT_TRUE(end_);
+  while (!end_) loop_->Run();  // The agent's stream ends as well, and stops the loop.
   EXPECT_EQ(end_->detail, "");
 }
 

@@ -35,7 +35,8 @@ Ending OfThread(Thread kind, const std::function<void()>& unlocked,
   if (child == 0) {
     ::dup2(errors.second.get(), STDERR_FILENO);
     errors.second.Reset();
-    if (!UseOneHeap().ok() || !jail::NoNewPrivileges().ok()) ::_exit(1);
+    UseOneHeap();
+    if (!jail::NoNewPrivileges().ok()) ::_exit(1);
     const Thread kinds[] = {kind};
     ThreadFilters filters = ThreadFilters::Make(kinds, SystemCalls::kFiltered).TakeValue();
     std::thread thread([&] {
