@@ -1,0 +1,76 @@
+// RawMachine: the kvm engine's parts with a raw guest in them. It has 3 GiB of memory and a bit, so
+// that there is a gap with memory on both sides of it; what nobody touches costs nothing. Places
+// that no device has any business with are filled with a pattern, and can be looked at afterwards.
+//
+// Thread rule: the test's thread, but for what the guest reaches.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "hostile/eventually.h"
+#include "hostile/raw_guest.h"
+#include "kvm/bus.h"
+#include "kvm/guest_memory.h"
+#include "kvm/run_gate.h"
+#include "kvm/vcpu.h"
+#include "kvm/vm.h"
+
+namespace boxlite::hostile_test {
+
+constexpr uint64_t kMib = 1024 * 1024;
+constexpr uint64_t kHighMemory = 4 * kMib;  // above the gap
+constexpr uint64_t kMemoryEnd = 0x1'0000'0000 + kHighMemory;
+
+class RawMachine {
+ public:
+  static Result<std::unique_ptr<RawMachine>> Create();
+  // The guest leaves.
+  ~RawMachine();
+  RawMachine(const RawMachine&) = delete;
+  RawMachine& operator=(const RawMachine&) = delete;
+
+  // Devices are added to these before Start.
+  kvm::Vm& vm() { return *vm_; }
+  kvm::GuestMemory& memory() { return *memory_; }
+  kvm::Bus& ports() { return ports_; }
+  kvm::Bus& registers() { return registers_; }
+
+  // The guest runs and waits at its turnstile.
+  Result<void> Start();
+
+  // Does the steps and says what came of them; nothing, and a failure of the test, where the guest
+  // does not come back.
+  Script Run(const Script& script);
+  // The same in two: in between the guest is at it.
+  void Begin(const Script& script);
+  Script Finish();
+
+  // Has the guest leave, from whatever it does. Whether its thread ended.
+  bool Leave();
+  // How the vCPU ended; nothing, and a failure of the test, where it goes on.
+  std::optional<kvm::VcpuEnd> WaitForEnd();
+
+  // The first address at which the pattern is not what it was.
+  std::optional<uint64_t> Trespass() const;
+
+ private:
+  RawMachine() : gate_(1, [] {}) {}
+  Result<void> Build();
+
+  std::optional<kvm::Host> host_;
+  std::unique_ptr<kvm::GuestMemory> memory_;
+  std::unique_ptr<kvm::Vm> vm_;
+  kvm::Bus ports_, registers_;
+  Turnstile turnstile_;
+  kvm::RunGate gate_;
+  size_t steps_ = 0;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::optional<kvm::VcpuEnd> end_;  // guarded by mutex_
+  std::unique_ptr<kvm::Vcpu> vcpu_;  // goes first
+};
+
+}  // namespace boxlite::hostile_test
