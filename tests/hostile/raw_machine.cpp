@@ -93,8 +93,9 @@ Script RawMachine::Finish() {
 
 bool RawMachine::Leave() {
   gate_.Close();
-  turnstile_.Open();
+  // First, so that a guest that is let through does not begin its last script once more.
   vcpu_->Kick();
+  turnstile_.Open();
   return vcpu_->Join(static_cast<uint32_t>(kPatience.count()));
 }
 
