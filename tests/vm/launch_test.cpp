@@ -25,8 +25,7 @@ TEST(Launch, Launched_SaysWhatItGotAndRunsACommand) {
   EXPECT_GT(launched.boot_ms, 0u);
   EXPECT_THAT(launched.agent_build, HasSubstr("agent"));
   EXPECT_THAT(launched.jail, Contains(StartsWith("boxlite-vm namespaces: ")));
-  EXPECT_THAT(launched.jail,
-              Contains("boxlite-vm system calls: filtered"));
+  EXPECT_THAT(launched.jail, Contains("boxlite-vm system calls: filtered"));
   Client::Outcome outcome = box.owner().Shell("echo out; echo err >&2; hostname; exit 3");
   EXPECT_EQ(outcome.output, "out\ntestbox\n");
   EXPECT_EQ(outcome.error, "err\n");
