@@ -50,7 +50,7 @@ Result<std::unique_ptr<Bench>> Bench::Create() {
   bench->loop_ = BOXLITE_TRY(loop::Loop::Create());
   using Tasks = loop::Mailbox<std::function<void()>>;
   bench->tasks_ =
-      BOXLITE_TRY(Tasks::Create(*bench->loop_, [](std::vector<std::function<void()>> tasks) {
+      BOXLITE_TRY(Tasks::Create(*bench->loop_, [](const std::vector<std::function<void()>>& tasks) {
         for (const auto& task : tasks) task();
       }));
   bench->pool_ = BOXLITE_TRY(virtio::IoPool::Create(2, [] {}));
