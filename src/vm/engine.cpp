@@ -28,9 +28,10 @@ Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerato
                                 const std::string& why) {
   bool emulated = accelerator == machine::Accelerator::kTcg;
   if (launch.isolation == proto::Isolation::kHardware && emulated)
-    return Error(Code::kEngine,
-                 "hardware isolation cannot be had: " + why + ", and qemu emulates in software",
-                 "ask for isolation any");
+    return Error(
+        Code::kEngine,
+        "hardware isolation cannot be had on this host: " + why + ", and qemu emulates in software",
+        "ask for isolation any");
   EngineChoice choice;
   choice.isolation = emulated ? proto::Isolation::kSoftware : proto::Isolation::kHardware;
   choice.reason = why + (emulated ? "; qemu with software emulation" : "; qemu with KVM");
