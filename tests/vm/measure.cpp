@@ -99,15 +99,24 @@ double OutputRate(Client& client, const std::string& block, const std::string& c
   return bytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
 }
 
-// Reads of the whole root disk past the guest's page cache, in MB/s.
+// The whole root disk, 1 MiB at a time, in MB/s: past the guest's page cache, and by this process
+// from the same file, which is one copy from the host's page cache: nothing could be faster.
+constexpr double kDiskBytes = 32.0 * 1024 * 1024;
+
 double DiskRate(Client& client) {
-  constexpr double kBytes = 32.0 * 1024 * 1024;
-  Client::Outcome outcome = client.Shell(
-      "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=1M iflag=direct "
-      "2>/dev/null");
   int64_t before = MonotonicNs();
-  outcome = client.Shell("dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
-  return kBytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
+  client.Shell("dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/dev/null");
+  return kDiskBytes / (static_cast<double>(MonotonicNs() - before) / 1e3);
+}
+
+double FileRate() {
+  UniqueFd file = sys::Open(DefaultFiles().root_disk, O_RDONLY).TakeValue();
+  std::vector<uint8_t> piece(1 << 20);
+  int64_t before = MonotonicNs();
+  uint64_t at = 0;
+  while (size_t count = sys::ReadAt(file.get(), piece.data(), piece.size(), at).value())
+    at += count;
+  return static_cast<double>(at) / (static_cast<double>(MonotonicNs() - before) / 1e3);
 }
 
 // Reads what a box is made of, so that nothing is measured that waits for the host's disk.
@@ -175,7 +184,7 @@ void MeasureRunning(int samples) {
   BoxProcess box;
   proto::Launch launch = KnownLaunch();
   box.Launch(launch);
-  Samples memory, idle, execs, large, small, disk;
+  Samples memory, idle, execs, large, small, disk, file;
   box.owner().Run({"true"});
   for (int i = 0; i < samples; ++i) {
     execs.push_back(MillisecondsOf([&] { box.owner().Run({"true"}); }));
@@ -188,6 +197,7 @@ void MeasureRunning(int samples) {
     large.push_back(OutputRate(box.owner(), "1M", "64", 64 * kMib));
     small.push_back(OutputRate(box.owner(), "64k", "1024", 64 * kMib));
     disk.push_back(DiskRate(box.owner()));
+    file.push_back(FileRate());
   }
   Print("exec of true", "ms", execs);
   Print("private memory", "KiB", memory);
@@ -195,6 +205,7 @@ void MeasureRunning(int samples) {
   Print("stdout, 1 MiB", "MB/s", large);
   Print("stdout, 64 KiB", "MB/s", small);
   Print("disk, direct", "MB/s", disk);
+  Print("disk, by the host", "MB/s", file);
 }
 
 }  // namespace
