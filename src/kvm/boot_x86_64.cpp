@@ -39,18 +39,25 @@ Result<void> Put(GuestMemory& memory, uint64_t address, ByteSpan bytes) {
   return {};
 }
 
+struct FilePart {
+  int file = -1;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  const char* name = "";
+};
+
 // Fills guest memory straight from a file: large pages take it as it comes.
-Result<void> CopyFromFile(GuestMemory& memory, uint64_t address, int file, uint64_t offset,
-                          uint64_t size) {
-  while (size > 0) {
-    uint64_t piece = std::min(size, kCopyPiece);
-    auto into = memory.Vector(address, piece);
-    if (!into) return NoRoom("the kernel");
-    size_t count = BOXLITE_TRY(sys::ReadAt(file, into->iov_base, into->iov_len, offset));
-    if (count == 0) return Error(Code::kInvalidArgument, "the kernel's file is too short");
+Result<void> CopyFromFile(GuestMemory& memory, uint64_t address, FilePart part) {
+  while (part.size > 0) {
+    auto into = memory.Vector(address, std::min(part.size, kCopyPiece));
+    if (!into) return NoRoom(part.name);
+    size_t count =
+        BOXLITE_TRY(sys::ReadAt(part.file, into->iov_base, into->iov_len, part.offset));
+    if (count == 0)
+      return Error(Code::kInvalidArgument, std::string(part.name) + " ends before its length");
     address += count;
-    offset += count;
-    size -= count;
+    part.offset += count;
+    part.size -= count;
   }
   return {};
 }
@@ -65,8 +72,8 @@ Result<void> LoadSegment(GuestMemory& memory, int file, const ElfSegment& segmen
     done = segment.file_size / kPageSize * kPageSize;
     if (done > 0) BOXLITE_TRY(memory.MapFile(segment.address, done, file, segment.offset));
   }
-  return CopyFromFile(memory, segment.address + done, file, segment.offset + done,
-                      segment.file_size - done);
+  return CopyFromFile(memory, segment.address + done,
+                      {file, segment.offset + done, segment.file_size - done, "the kernel"});
 }
 
 Result<uint64_t> LoadKernel(GuestMemory& memory, int file, const ElfImage& image) {
@@ -86,10 +93,12 @@ Result<Range> LoadInitramfs(GuestMemory& memory, int file, uint64_t kernel_end) 
   if (file < 0) return Range{};
   auto size = static_cast<uint64_t>(BOXLITE_TRY(sys::Stat(file)).st_size);
   uint64_t low_end = memory.regions().front().size;
-  if (size > kMaxInitramfs || size > low_end) return NoRoom("the initramfs");
+  if (size > kMaxInitramfs)
+    return Error(Code::kInvalidArgument, "the initramfs is larger than 256 MiB");
+  if (size > low_end) return NoRoom("the initramfs");
   uint64_t address = (low_end - size) / kPageSize * kPageSize;
   if (address < kernel_end) return NoRoom("the initramfs");
-  BOXLITE_TRY(CopyFromFile(memory, address, file, 0, size));
+  BOXLITE_TRY(CopyFromFile(memory, address, {file, 0, size, "the initramfs"}));
   return Range{address, size};
 }
 

@@ -144,7 +144,9 @@ Result<void> SetModelRegisters(int vcpu) {
   list.count = 1;
   list.entries[0].index = kMiscEnable;
   list.entries[0].data = kFastStrings;
-  BOXLITE_TRY(sys::Ioctl(vcpu, kSetMsrs, &list, "/dev/kvm: set model registers"));
+  // It answers how many it has set.
+  int count = BOXLITE_TRY(sys::Ioctl(vcpu, kSetMsrs, &list, "/dev/kvm: set model registers"));
+  if (count != 1) return Error(Code::kUnsupported, "/dev/kvm: it refuses IA32_MISC_ENABLE");
   return {};
 }
 
