@@ -146,8 +146,8 @@ typedef enum boxlite_status {
 
 /* What runs the machine. */
 typedef enum boxlite_engine {
-  BOXLITE_ENGINE_AUTO = 0, /* the best that this library has for the host; today always qemu */
-  BOXLITE_ENGINE_KVM = 1,  /* not in this version: starting answers UNSUPPORTED */
+  BOXLITE_ENGINE_AUTO = 0, /* kvm where the host's is fit for it, else qemu */
+  BOXLITE_ENGINE_KVM = 1,  /* boxlite's own monitor on /dev/kvm; ENGINE without one */
   BOXLITE_ENGINE_QEMU = 2  /* QEMU, which emulates in software */
 } boxlite_engine;
 
@@ -364,8 +364,9 @@ typedef struct boxlite_box_options {
   8u /* who starts it again runs its entrypoint and cmd again; the library only keeps the flag */
 /* To look into trouble with boxlite itself; each takes a wall away between the guest and this
  * machine that holds where the emulated machine's own does not: */
-#define BOXLITE_BOX_NO_JAIL \
-  16u /* QEMU keeps this machine's file system and namespaces; its capabilities are dropped */
+#define BOXLITE_BOX_NO_JAIL                                                                   \
+  16u /* boxlite-vm and QEMU keep this machine's file system and namespaces; capabilities are \
+         dropped */
 #define BOXLITE_BOX_NO_SECCOMP 32u /* neither boxlite-vm nor QEMU has a filter of system calls */
 
 #define BOXLITE_BOX_OPTIONS_INIT                                                                \

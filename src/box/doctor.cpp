@@ -45,8 +45,7 @@ DoctorLine ExamineQemu(const std::string& qemu_path) {
 
 DoctorLine ExamineKvm() {
   Result<UniqueFd> kvm = sys::Open("/dev/kvm", O_RDWR);
-  if (kvm.ok())
-    return Fine("kvm", "/dev/kvm is present and permitted; this version does not use it");
+  if (kvm.ok()) return Fine("kvm", "/dev/kvm is present and permitted");
   const char* hint = kvm.error().code() == Code::kPermission
                          ? "Add the user to the group that owns /dev/kvm, usually kvm."
                          : "Boxes run by software emulation, without hardware isolation; use a "

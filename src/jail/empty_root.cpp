@@ -3,8 +3,10 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 #include "base/sys.h"
@@ -33,17 +35,6 @@ Result<void> MapUser(uid_t user, gid_t group) {
   return WriteText("/proc/self/uid_map", map(user));
 }
 
-Result<RootKind> LeaveNamespaces() {
-  uid_t user = ::geteuid();
-  gid_t group = ::getegid();
-  if (::unshare(CLONE_NEWUSER | kWithoutUser) == 0) {
-    BOXLITE_TRY(MapUser(user, group));
-    return RootKind::kOwnUser;
-  }
-  BOXLITE_TRY(Check(::unshare(kWithoutUser), "namespaces"));
-  return RootKind::kSameUser;
-}
-
 Result<void> EmptyRoot() {
   BOXLITE_TRY(Check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "empty root"));
   BOXLITE_TRY(Check(::mount("boxlite", kNewRoot, "tmpfs",
@@ -56,12 +47,44 @@ Result<void> EmptyRoot() {
   return Check(::chdir("/"), "empty root");
 }
 
+Result<void> Leave(RootKind kind) {
+  uid_t user = ::geteuid();
+  gid_t group = ::getegid();
+  if (kind == RootKind::kOwnUser) {
+    BOXLITE_TRY(Check(::unshare(CLONE_NEWUSER | kWithoutUser), "user namespace"));
+    BOXLITE_TRY(MapUser(user, group));
+  } else {
+    BOXLITE_TRY(Check(::unshare(kWithoutUser), "namespaces"));
+  }
+  return EmptyRoot();
+}
+
+// What a host refuses in the middle (a map, a mount) cannot be taken back, so that a child tries.
+Result<void> Try(RootKind kind) {
+  pid_t child = ::fork();
+  if (child < 0) return sys::ErrnoError("fork");
+  if (child == 0) {
+    Result<void> left = Leave(kind);
+    ::_exit(left.ok() ? 0 : left.error().os_errno() & 0xff);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return sys::ErrnoError("namespaces", WIFEXITED(status) ? WEXITSTATUS(status) : EPERM);
+}
+
 }  // namespace
 
 Result<RootKind> EnterEmptyRoot() {
-  RootKind kind = BOXLITE_TRY(LeaveNamespaces());
-  BOXLITE_TRY(EmptyRoot());
-  return kind;
+  Result<void> tried;
+  for (RootKind kind : {RootKind::kOwnUser, RootKind::kSameUser}) {
+    tried = Try(kind);
+    if (!tried.ok()) continue;
+    BOXLITE_TRY(Leave(kind));
+    return kind;
+  }
+  return tried.TakeError();
 }
 
 }  // namespace boxlite::jail

@@ -10,7 +10,8 @@
 namespace boxlite::jail {
 
 // kSameUser: the host refused a user namespace, the others were made with the privileges that there
-// are. An error where all were refused, or the root could not be emptied.
+// are. An error where both were refused or the root could not be emptied; then nothing has changed,
+// because a child has tried it before.
 enum class RootKind { kOwnUser, kSameUser };
 Result<RootKind> EnterEmptyRoot();
 

@@ -111,6 +111,11 @@ Result<void> Filter::Load(const char* thread) const {
   return {};
 }
 
+bool FiltersAreAvailable() {
+  uint32_t action = SECCOMP_RET_TRAP;
+  return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
 Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown,
                         const char* thread) {
   Filter filter = BOXLITE_TRY(Filter::Compile(rules, unknown));

@@ -59,6 +59,9 @@ class Filter {
   std::vector<sock_filter> program_;
 };
 
+// Whether this kernel has filters at all.
+bool FiltersAreAvailable();
+
 // Both at once.
 Result<void> LoadFilter(std::span<const Rule> rules, std::span<const int> unknown = {},
                         const char* thread = "main");

@@ -51,8 +51,7 @@ Result<void> CopyFromFile(GuestMemory& memory, uint64_t address, FilePart part) 
   while (part.size > 0) {
     auto into = memory.Vector(address, std::min(part.size, kCopyPiece));
     if (!into) return NoRoom(part.name);
-    size_t count =
-        BOXLITE_TRY(sys::ReadAt(part.file, into->iov_base, into->iov_len, part.offset));
+    size_t count = BOXLITE_TRY(sys::ReadAt(part.file, into->iov_base, into->iov_len, part.offset));
     if (count == 0)
       return Error(Code::kInvalidArgument, std::string(part.name) + " ends before its length");
     address += count;

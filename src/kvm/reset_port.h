@@ -1,10 +1,11 @@
 // The one thing that is left of a PC's keyboard controller: the line by which it resets the
 // processor. Linux takes it with reboot=k.
 //
-// Thread rule: any vCPU's thread; `on_reset` is called there, each time the guest asks.
+// Thread rule: any vCPU's thread; `on_reset` is called there, the first time that the guest asks.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <utility>
 
@@ -23,11 +24,12 @@ class ResetPort : public BusDevice {
   void Read(uint64_t, std::span<uint8_t> data) override { std::ranges::fill(data, uint8_t{0}); }
   void Write(uint64_t, ByteSpan data) override {
     constexpr uint8_t kPulseReset = 0xfe;
-    if (data[0] == kPulseReset) on_reset_();
+    if (data[0] == kPulseReset && !asked_.test_and_set()) on_reset_();
   }
 
  private:
   const std::function<void()> on_reset_;
+  std::atomic_flag asked_;
 };
 
 }  // namespace boxlite::kvm

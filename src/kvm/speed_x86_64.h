@@ -11,7 +11,7 @@
 namespace boxlite::kvm {
 
 // The speed of a loop in a guest's most privileged ring, as a part of the same loop's speed here; 1
-// is as fast. Median of three.
+// is as fast. The better of three times of each.
 Result<double> MeasureSpeed(const Host& host);
 
 }  // namespace boxlite::kvm

@@ -155,7 +155,6 @@ std::unique_ptr<VcpuEnd> Vcpu::HandleExit() {
       return End(VcpuEndKind::kFailed, "KVM left the guest for a reason that is not known here (" +
                                            std::to_string(run_->exit_reason) + ")");
   }
-  // Somebody asked for a reset in that access, or closed the gate: the next entry is none.
   return nullptr;
 }
 

@@ -3,12 +3,19 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "machine/machine.h"
 
 namespace boxlite::machine {
+
+// `what` is "saving" or the like.
+inline Error Unsupported(const std::string& what, const std::string& engine) {
+  return Error(Code::kUnsupported,
+               what + " a machine is not supported by the " + engine + " engine yet");
+}
 
 class Answers {
  public:

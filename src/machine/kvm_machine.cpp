@@ -131,9 +131,13 @@ Result<void> KvmMachine::Start(loop::Loop& loop, MachineEvents events) {
   CloseWhatBuiltIt();
   answers_ = std::make_unique<Answers>(loop);
   deadline_ = std::make_unique<loop::Timer>(loop, [this] {
-    end_ = {EndKind::kFailed, "a virtual processor does not leave the guest"};
+    end_->detail += end_->detail.empty() ? "" : "; ";
+    end_->detail += "a virtual processor does not leave the guest";
     left_ = vcpus_.size();
     FinishWhenLeft();
+  });
+  pause_deadline_ = std::make_unique<loop::Timer>(loop, [this] {
+    AnswerPauses(Error(Code::kTimeout, "a virtual processor does not leave the guest"));
   });
   mailbox_ = BOXLITE_TRY(loop::Mailbox<Message>::Create(
       loop, [this](std::vector<Message> messages) { OnMessages(std::move(messages)); }));
@@ -164,6 +168,7 @@ KvmMachine::~KvmMachine() {
 }
 
 void KvmMachine::Run() {
+  running_ = true;
   if (!paused_) gate_->Open();
 }
 
@@ -178,6 +183,7 @@ void KvmMachine::Pause(Completion done) {
   if (ended_) return answers_->Later(std::move(done), Error(Code::kStopped, "the machine ended"));
   paused_ = true;
   pauses_.push_back(std::move(done));
+  pause_deadline_->Start(kLeaveMs);
   gate_->Hold();
   for (const auto& vcpu : vcpus_) vcpu->Kick();
   // They may wait already, and then nobody else says so.
@@ -185,28 +191,31 @@ void KvmMachine::Pause(Completion done) {
 }
 
 void KvmMachine::OnParked() {
-  if (!gate_->parked()) return;
+  if (gate_->parked()) AnswerPauses({});
+}
+
+void KvmMachine::AnswerPauses(const Result<void>& how) {
+  pause_deadline_->Cancel();
   std::vector<Completion> pauses;
   pauses.swap(pauses_);
-  for (const Completion& done : pauses) done({});
+  for (const Completion& done : pauses) done(how);
 }
 
 void KvmMachine::Resume(Completion done) {
   paused_ = false;
-  gate_->Open();
+  for (Completion& pause : pauses_)
+    answers_->Later(std::move(pause), Error(Code::kInvalidState, "the machine was resumed"));
+  pauses_.clear();
+  if (running_) gate_->Open();
   answers_->Later(std::move(done), {});
 }
 
 void KvmMachine::Save(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported,
-                                         "saving a machine is not supported by "
-                                         "the kvm engine yet"));
+  answers_->Later(std::move(done), Unsupported("saving", "kvm"));
 }
 
 void KvmMachine::Restore(UniqueFd, Completion done) {
-  answers_->Later(std::move(done), Error(Code::kUnsupported,
-                                         "restoring a machine is not supported "
-                                         "by the kvm engine yet"));
+  answers_->Later(std::move(done), Unsupported("restoring", "kvm"));
 }
 
 void KvmMachine::Stop() {
@@ -246,9 +255,7 @@ void KvmMachine::FinishWhenLeft() {
   if (left_ < vcpus_.size() || ended_) return;
   ended_ = true;
   deadline_->Cancel();
-  std::vector<Completion> pauses;
-  pauses.swap(pauses_);
-  for (const Completion& done : pauses) done(Error(Code::kStopped, "the machine has ended"));
+  AnswerPauses(Error(Code::kStopped, "the machine has ended"));
   serial_relay_.Deliver();
   events_.on_ended(*end_);
 }

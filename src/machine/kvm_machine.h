@@ -66,6 +66,7 @@ class KvmMachine : public Machine {
   Result<void> StartProcessors();
   void OnMessages(std::vector<Message> messages);
   void OnParked();
+  void AnswerPauses(const Result<void>& how);
   void End(MachineEnd end);
   void LeaveGuest();
   void FinishWhenLeft();
@@ -88,11 +89,13 @@ class KvmMachine : public Machine {
   std::vector<std::unique_ptr<VirtioSlot>> slots_;
   std::unique_ptr<loop::Mailbox<Message>> mailbox_;
   std::unique_ptr<Answers> answers_;
-  std::unique_ptr<loop::Timer> deadline_;  // for Stop
+  std::unique_ptr<loop::Timer> deadline_;        // for Stop
+  std::unique_ptr<loop::Timer> pause_deadline_;  // for the vCPUs to park
   std::unique_ptr<kvm::RunGate> gate_;
   std::vector<std::unique_ptr<kvm::Vcpu>> vcpus_;  // go first
 
   std::vector<Completion> pauses_;  // wait for all vCPUs
+  bool running_ = false;            // Run was called
   bool paused_ = false;
   bool ended_ = false;  // on_ended was called
   size_t left_ = 0;     // vCPUs that have ended

@@ -22,8 +22,9 @@ namespace boxlite::machine {
 
 enum class Accelerator : uint8_t { kTcg, kKvm };
 
-// The virtio-mmio slots, by number. The guest's kernel finds them from the highest down, so that
-// the root disk is vda and the scratch disk vdb, whatever else there is.
+// The virtio-mmio slots, by number. Under QEMU the guest's kernel finds them from the highest down,
+// and the kvm engine names them in that order, so that the root disk is vda and the scratch disk
+// vdb, whatever else there is.
 enum class Slot : uint8_t {
   kConsole = 0,
   kRng = 1,
@@ -44,8 +45,8 @@ struct MachineSpec {
   bool scratch_disk = false;            // a disk is in Slot::kScratchDisk
   std::string qemu_path;                // for the qemu engine
   uint32_t translation_cache_mib = 64;  // for the qemu engine with TCG
-  bool jailed = true;    // the engine's own process, in namespaces with an empty root
-  bool filtered = true;  // its system calls
+  bool jailed = true;                   // QEMU's process, in namespaces with an empty root
+  bool filtered = true;                 // its system calls
 };
 
 struct BoxIdentity {
@@ -61,7 +62,7 @@ enum class EndKind : uint8_t {
 
 struct MachineEnd {
   EndKind kind = EndKind::kFailed;
-  std::string detail;  // one sentence; "" for a reset
+  std::string detail;  // one sentence; "" for a reset that the guest's kernel made in order
 };
 
 // The threads that a machine has beside the loop's.

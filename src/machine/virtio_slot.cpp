@@ -38,6 +38,11 @@ Result<void> VirtioSlot::WatchQueues(const kvm::Vm& vm, Slot slot) {
   uint64_t notify = AddressOf(slot) + virtio::MmioTransport::kNotifyOffset;
   for (uint32_t index = 0; index < device_->queue_count(); ++index)
     queues_.push_back({BOXLITE_TRY(vm.MakeKick(notify, index)), nullptr});
+  // One that KVM did not take for a kick becomes one: kicks are the loop's.
+  transport_->NotifyBy([this](size_t index) {
+    uint64_t one = 1;
+    [[maybe_unused]] ssize_t written = ::write(queues_[index].kick.get(), &one, sizeof one);
+  });
   return {};
 }
 

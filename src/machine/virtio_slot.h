@@ -35,8 +35,6 @@ class VirtioSlot {
   // From now on kicks are heard; `loop` outlives the slot.
   Result<void> Start(loop::Loop& loop);
 
-  virtio::Device& device() { return *device_; }
-
   // What the kernel's command line says of the slot, so that its driver looks there.
   static std::string Announcement(Slot slot);
 

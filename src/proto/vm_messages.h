@@ -45,7 +45,7 @@ struct Launch {
   uint8_t kernel_log = 0;   // the whole kernel log and not only emergencies
   std::string qemu_path;
   uint64_t max_processes = 0;  // for Configure
-  uint8_t no_jail = 0;         // QEMU stays in the host's namespaces and file system
+  uint8_t no_jail = 0;         // we and QEMU stay in the host's namespaces and root
   uint8_t no_seccomp = 0;      // no filter of system calls, here and in QEMU
   uint32_t kvm_speed = 0;      // of an earlier Launched on this boot of the host; 0 is unknown
   template <typename Visitor>

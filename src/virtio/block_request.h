@@ -24,7 +24,7 @@ struct BlockLimits {
   static constexpr uint32_t kMaxSegmentBytes =
       512 * 1024;  // so that no request passes a chain's bound
   static constexpr uint32_t kMaxDiscardSectors = 1u << 21;  // 1 GiB; a hole is cheap
-  static constexpr uint32_t kMaxDiscardRanges = 32;
+  static constexpr uint32_t kMaxDiscardRanges = 1;
   static constexpr uint32_t kMaxZeroSectors = 1u << 15;  // 16 MiB, which may have to be written
   static constexpr uint32_t kMaxZeroRanges = 1;
 };

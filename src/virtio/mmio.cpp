@@ -70,7 +70,11 @@ bool IsConfig(uint64_t offset, size_t size) {
 }  // namespace
 
 MmioTransport::MmioTransport(kvm::GuestMemory& memory, Device& device, Interrupt& interrupt)
-    : memory_(memory), device_(device), interrupt_(interrupt), queue_count_(device.queue_count()) {
+    : memory_(memory),
+      device_(device),
+      interrupt_(interrupt),
+      queue_count_(device.queue_count()),
+      notify_([this](size_t index) { device_.Kick(index); }) {
   registers_.queues.resize(queue_count_);
 }
 
@@ -90,7 +94,7 @@ void MmioTransport::Write(uint64_t offset, ByteSpan data) {
   if (offset == kQueueNotify && IsRegister(offset, data.size())) {
     // Without the lock: the device knows whether it is active, and calls its owner from there.
     auto index = LoadLe<uint32_t>(data.data());
-    if (index < queue_count_) device_.Kick(index);
+    if (index < queue_count_) notify_(index);
     return;
   }
   std::lock_guard lock(mutex_);

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <span>
+#include <utility>
 
 #include "base/result.h"
 #include "kvm/bus.h"
@@ -33,6 +35,10 @@ class MmioTransport : public kvm::BusDevice {
   ~MmioTransport() override;
   MmioTransport(const MmioTransport&) = delete;
   MmioTransport& operator=(const MmioTransport&) = delete;
+
+  // Before the guest runs: where a kick goes that came as a write of QueueNotify and not by an
+  // ioeventfd. By default to the device, on the vCPU's thread.
+  void NotifyBy(std::function<void(size_t)> notify) { notify_ = std::move(notify); }
 
   // Accesses that are misaligned or not of a register's width read zero and write nothing.
   void Read(uint64_t offset, std::span<uint8_t> data) override;
@@ -58,6 +64,7 @@ class MmioTransport : public kvm::BusDevice {
   Device& device_;
   Interrupt& interrupt_;
   const size_t queue_count_;
+  std::function<void(size_t)> notify_;
   mutable std::mutex mutex_;
   MmioState registers_;  // guarded by mutex_; the interrupt's part of it stays empty
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kvm/mp_table_x86_64.h"
 #include "kvm/speed_x86_64.h"
 #include "machine/qemu_command.h"
 
@@ -27,6 +28,12 @@ Result<void> CheckKvm(const Result<uint32_t>& speed) {
 Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerator accelerator,
                                 const std::string& why) {
   bool emulated = accelerator == machine::Accelerator::kTcg;
+  if (launch.isolation == proto::Isolation::kHardware && launch.engine == proto::Engine::kQemu &&
+      emulated)
+    return Error(Code::kEngine,
+                 "the qemu engine emulates in software, which is no isolation by "
+                 "hardware",
+                 "ask for engine auto or kvm, or for isolation any");
   if (launch.isolation == proto::Isolation::kHardware && emulated)
     return Error(
         Code::kEngine,
@@ -64,6 +71,10 @@ Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelera
   if (qemu) return ChooseQemu(launch, accelerator, "asked for");
   Result<uint32_t> speed = ProbeKvm(launch.kvm_speed);
   Result<void> usable = CheckKvm(speed);
+  if (usable.ok() && launch.cpus > kvm::kMaxMpCpus)
+    usable = Error(Code::kInvalidArgument,
+                   "the kvm engine has at most " + std::to_string(kvm::kMaxMpCpus) + " processors",
+                   "ask for fewer, or for engine qemu");
   bool wanted = launch.engine == proto::Engine::kKvm;
   if (usable.ok())
     return ChooseKvm(speed.value(), wanted ? "asked for" : "hardware virtualization");

@@ -76,9 +76,14 @@ Result<void> GiveUpPrivileges(jail::Report& report, Namespaces namespaces) {
 
 Result<ThreadFilters> ThreadFilters::Make(std::span<const Thread> threads, SystemCalls calls) {
   ThreadFilters made;
-  if (calls == SystemCalls::kUnfiltered) return made;
-  for (Thread thread : threads)
-    made.filters_.emplace(thread, BOXLITE_TRY(jail::Filter::Compile(RulesOf(thread))));
+  if (calls == SystemCalls::kUnfiltered) {
+    made.without_ = "switched off by the box's options";
+  } else if (!jail::FiltersAreAvailable()) {
+    made.without_ = "this kernel has no filters";
+  } else {
+    for (Thread thread : threads)
+      made.filters_.emplace(thread, BOXLITE_TRY(jail::Filter::Compile(RulesOf(thread))));
+  }
   return made;
 }
 
@@ -88,12 +93,17 @@ void ThreadFilters::LockThreadIn(Thread thread) const {
   if (loaded.ok()) return;
   std::fprintf(stderr, "boxlite-vm: thread %s: %s\n", NameOf(thread),
                loaded.error().message().c_str());
+  ::_exit(1);
 }
 
-void ThreadFilters::LockIn(jail::Report& report, Thread thread) const {
-  if (filters_.empty())
-    return report.Add("boxlite-vm system calls: not filtered; switched off by the box's options");
-  report.Add("boxlite-vm system calls", "filtered", filters_.at(thread).Load(NameOf(thread)));
+Result<void> ThreadFilters::LockIn(jail::Report& report, Thread thread) const {
+  if (filters_.empty()) {
+    report.Add("boxlite-vm system calls: not filtered; " + without_);
+    return {};
+  }
+  BOXLITE_TRY(filters_.at(thread).Load(NameOf(thread)));
+  report.Add("boxlite-vm system calls: filtered");
+  return {};
 }
 
 }  // namespace boxlite::vm

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 
 #include "base/result.h"
 #include "jail/jail.h"
@@ -35,13 +36,14 @@ class ThreadFilters {
  public:
   static Result<ThreadFilters> Make(std::span<const Thread> threads, SystemCalls calls);
 
-  // The calling thread; LockIn is for the loop's and notes in `report` what became of it. A kernel
-  // that refuses one refuses all.
+  // The calling thread; one that cannot be locked in ends the process.
   void LockThreadIn(Thread thread) const;
-  void LockIn(jail::Report& report, Thread thread) const;
+  // The same for the loop's, whose owner is told, with a line of the report.
+  Result<void> LockIn(jail::Report& report, Thread thread) const;
 
  private:
-  std::map<Thread, jail::Filter> filters_;  // none where calls are not filtered
+  std::map<Thread, jail::Filter> filters_;
+  std::string without_;  // why there are none
 };
 
 }  // namespace boxlite::vm

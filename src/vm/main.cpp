@@ -114,7 +114,7 @@ Result<jail::Report> StartLockedIn(Box& box, const Confinement& how) {
   jail::Report report;
   BOXLITE_TRY(GiveUpPrivileges(report, how.namespaces));
   BOXLITE_TRY(box.Start());
-  how.filters.LockIn(report, how.loop);
+  BOXLITE_TRY(how.filters.LockIn(report, how.loop));
   return report;
 }
 

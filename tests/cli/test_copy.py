@@ -138,7 +138,7 @@ def test_an_archive_for_what_is_no_directory_is_refused(boxlite, box):
 def test_top_lists_what_runs(boxlite, box):
     rows = json.loads(boxlite("top", "--json", box).stdout)
     sleep = next(row for row in rows if row["arguments"][-2:] == ["sleep", "1000"])
-    assert sleep["user"] == "root" and sleep["state"] in "RS"
+    assert sleep["user"] == "root" and sleep["state"] in "DRS"
     assert str(sleep["pid"]) in boxlite("top", "-q", box).stdout.split()
     table = boxlite("top", box).stdout.splitlines()
     assert table[0].split()[:3] == ["PID", "PPID", "USER"]

@@ -92,6 +92,7 @@ Script RawMachine::Finish() {
 }
 
 bool RawMachine::Leave() {
+  if (!vcpu_) return true;
   gate_.Close();
   // First, so that a guest that is let through does not begin its last script once more.
   vcpu_->Kick();

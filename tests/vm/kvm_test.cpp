@@ -23,6 +23,14 @@ TEST(Kvm, Auto_IsHardwareIsolationAtTheMeasuredSpeed) {
   EXPECT_EQ(box.QemuPid(), -1);
 }
 
+TEST(Kvm, MoreProcessorsThanItHas_IsNamed) {
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.cpus = 33;
+  Failure failure = LaunchFails(launch);
+  EXPECT_EQ(CodeOf(failure), Code::kInvalidArgument);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("at most 32 processors"));
+}
+
 TEST(Kvm, KernelThatIsNone_IsToldBeforeAnythingRuns) {
   BoxFiles files = DefaultFiles();
   files.kernel = "/etc/passwd";
