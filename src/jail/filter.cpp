@@ -30,7 +30,8 @@ constexpr std::span<const Rule> kAlways;
 #endif
 
 const char*& ThreadName() {
-  static thread_local const char* name = "";
+  // Not by a call into the dynamic linker, which a signal's handler had better not make.
+  static thread_local const char* name __attribute__((tls_model("initial-exec"))) = "";
   return name;
 }
 

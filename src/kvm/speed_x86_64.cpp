@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 
 #include "base/clock.h"
@@ -20,13 +21,13 @@ constexpr uint64_t kCode = 0x1000;
 // Counts ECX down, then halts; in real mode:   1: dec %ecx; jnz 1b; hlt
 constexpr uint8_t kLoop[] = {0x66, 0x49, 0x75, 0xfc, 0xf4};
 
-// Rounds of the loop: an interpreting host takes a millisecond for so few, and no other host's
-// clock could tell them from none, so that it gets more.
+// Rounds of the loop: an interpreting host takes a millisecond for so few. Another host gets as many
+// as take it a millisecond, beside which entering the guest is nothing.
 constexpr uint64_t kFewest = 2000, kMost = 2'000'000;
 constexpr int64_t kWantedNs = 1'000'000;
-// What entering costs is the same for a short count and a long one, so that their difference is the
-// loop's alone.
-constexpr uint64_t kShort = 100;
+
+// Whatever else the host does meanwhile can only make a time longer, so that the best counts.
+constexpr int kAttempts = 3;
 
 // A vCPU of its own machine, without interrupt controllers, so that a halt comes to us.
 class Probe {
@@ -89,31 +90,24 @@ int64_t TimeHere(uint64_t count) {
 }
 
 template <typename Clock>
-Result<double> TimeLoop(uint64_t rounds, Clock clock) {
-  int64_t few = BOXLITE_TRY(Result<int64_t>(clock(kShort)));
-  int64_t many = BOXLITE_TRY(Result<int64_t>(clock(kShort + rounds)));
-  return static_cast<double>(std::max<int64_t>(1, many - few));
+Result<double> BestOf(uint64_t rounds, Clock clock) {
+  int64_t best = INT64_MAX;
+  for (int attempt = 0; attempt < kAttempts; ++attempt)
+    best = std::min(best, BOXLITE_TRY(Result<int64_t>(clock(rounds))));
+  return static_cast<double>(std::max<int64_t>(1, best));
 }
 
 }  // namespace
 
 Result<double> MeasureSpeed(const Host& host) {
   Probe probe = BOXLITE_TRY(Probe::Create(host));
-  // The first entry makes what later ones find.
-  BOXLITE_TRY(probe.Time(1));
-  auto fewest = static_cast<double>(BOXLITE_TRY(probe.Time(kFewest)));
-  auto wanted = static_cast<uint64_t>(kWantedNs / std::max(fewest, 1.0) * kFewest);
+  auto guest = [&probe](uint64_t count) { return probe.Time(count); };
+  double fewest = BOXLITE_TRY(BestOf(kFewest, guest));
+  auto wanted = static_cast<uint64_t>(kWantedNs / fewest * kFewest);
   uint64_t rounds = std::clamp(wanted, kFewest, kMost);
-  // Whatever else the host does can only make a time longer.
-  constexpr double kNever = 1e18;
-  double guest = kNever, here = kNever;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    double there =
-        BOXLITE_TRY(TimeLoop(rounds, [&probe](uint64_t count) { return probe.Time(count); }));
-    guest = std::min(guest, there);
-    here = std::min(here, BOXLITE_TRY(TimeLoop(rounds, TimeHere)));
-  }
-  return std::min(here / guest, 1.0);
+  double there = rounds == kFewest ? fewest : BOXLITE_TRY(BestOf(rounds, guest));
+  double here = BOXLITE_TRY(BestOf(rounds, TimeHere));
+  return std::min(here / there, 1.0);
 }
 
 }  // namespace boxlite::kvm

@@ -11,7 +11,7 @@
 namespace boxlite::kvm {
 
 // The speed of a loop in a guest's most privileged ring, as a part of the same loop's speed here; 1
-// is as fast. The better of three times of each.
+// is as fast. The best of three times of each counts.
 Result<double> MeasureSpeed(const Host& host);
 
 }  // namespace boxlite::kvm
