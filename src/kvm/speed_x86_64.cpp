@@ -21,8 +21,8 @@ constexpr uint64_t kCode = 0x1000;
 // Counts ECX down, then halts; in real mode:   1: dec %ecx; jnz 1b; hlt
 constexpr uint8_t kLoop[] = {0x66, 0x49, 0x75, 0xfc, 0xf4};
 
-// Rounds of the loop: an interpreting host takes a millisecond for so few. Another host gets as many
-// as take it a millisecond, beside which entering the guest is nothing.
+// Rounds of the loop: an interpreting host takes a millisecond for so few. Another host gets as
+// many as take it a millisecond, beside which entering the guest is nothing.
 constexpr uint64_t kFewest = 2000, kMost = 2'000'000;
 constexpr int64_t kWantedNs = 1'000'000;
 
