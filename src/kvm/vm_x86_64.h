@@ -6,9 +6,8 @@
 namespace boxlite::kvm {
 
 // Interrupt controllers, and the addresses that KVM needs for itself. The registers of VMX and SVM
-// need no filter of their own: KVM refuses them to a guest whose CPUID has neither (but for SVM's
-// VM_HSAVE_PA, a number that it keeps and that means nothing without VMRUN), and to set a filter
-// takes 15 ms, for which KVM waits until nobody uses the old one.
+// need no filter of their own: KVM refuses VMX's and EFER.SVME to a guest whose CPUID has neither,
+// and to set a filter takes 15 ms, for which KVM waits until nobody uses the old one.
 Result<void> PrepareVm(int vm);
 
 }  // namespace boxlite::kvm
