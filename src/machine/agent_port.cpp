@@ -1,7 +1,6 @@
 #include "machine/agent_port.h"
 
 #include <algorithm>
-#include <array>
 
 namespace boxlite::machine {
 
@@ -40,11 +39,10 @@ void AgentStream::ResumeReading() {
 
 // A small frame goes as one piece: each piece takes a buffer of the guest's and an interrupt.
 size_t AgentStream::Write(ByteSpan head, ByteSpan body) {
-  std::array<uint8_t, 4096> whole;
-  if (head.size() + body.size() <= whole.size()) {
-    auto end = std::copy(head.begin(), head.end(), whole.begin());
+  if (head.size() + body.size() <= whole_.size()) {
+    auto end = std::copy(head.begin(), head.end(), whole_.begin());
     std::copy(body.begin(), body.end(), end);
-    return port_.Write(ByteSpan(whole).first(head.size() + body.size()));
+    return port_.Write(ByteSpan(whole_).first(head.size() + body.size()));
   }
   size_t sent = port_.Write(head);
   if (sent == head.size() && !body.empty()) sent += port_.Write(body);

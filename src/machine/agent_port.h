@@ -5,6 +5,7 @@
 // Thread rule: the loop's thread, on which the console's queues are kicked as well.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "base/byte_queue.h"
@@ -61,6 +62,7 @@ class AgentStream : public loop::ByteStream, private virtio::PortListener {
   loop::StreamHandler& handler_;
   const size_t pending_limit_;
   ByteQueue pending_;
+  std::array<uint8_t, 4096> whole_{};  // a small frame on its way
   loop::Timer turn_;
   bool reading_ = true;
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // for a handler that destroys us
