@@ -332,11 +332,11 @@ TEST_F(BlockTest, SaveAndRestore_BetweenRequests_GoesOn) {
 }
 
 TEST_F(BlockTest, Failed_WithRequestsWaiting_TheyAreNotBegun) {
+  std::promise<void> go;
   auto pool = IoPool::Create(1, nullptr).TakeValue();
   auto block =
       Block::Create(*memory_, interrupt_, *pool, {MakeDisk(kDiskSize), false, "x"}).TakeValue();
   pool->Reserve(1);
-  std::promise<void> go;
   ASSERT_TRUE(pool->Submit([&go] { go.get_future().wait(); }));
   block->Activate(kTransportFeatures, QueuesOf(*memory_, {&driver_.queue}, kTransportFeatures));
   driver_.Request(0, kIn, 0, {{kBuffers, 512, true}});

@@ -14,10 +14,10 @@ namespace {
 
 TEST(IoPool, Threads_AreNamedLockedInAndDeafToSignals) {
   std::atomic<int> locked_in = 0;
-  auto pool = IoPool::Create(1, [&locked_in] { ++locked_in; }).TakeValue();
-  pool->Reserve(1);
   std::promise<std::string> name;
   std::promise<bool> blocked;
+  auto pool = IoPool::Create(1, [&locked_in] { ++locked_in; }).TakeValue();
+  pool->Reserve(1);
   ASSERT_TRUE(pool->Submit([&] {
     std::array<char, 16> text{};
     pthread_getname_np(pthread_self(), text.data(), text.size());
@@ -35,9 +35,9 @@ TEST(IoPool, Threads_AreNamedLockedInAndDeafToSignals) {
 }
 
 TEST(IoPool, Jobs_RunAtTheSameTime) {
+  std::promise<void> first, second;
   auto pool = IoPool::Create(2, nullptr).TakeValue();
   pool->Reserve(2);
-  std::promise<void> first, second;
   // Each waits for the other: with one thread this would not end.
   ASSERT_TRUE(pool->Submit([&] {
     first.set_value();
@@ -51,10 +51,10 @@ TEST(IoPool, Jobs_RunAtTheSameTime) {
 }
 
 TEST(IoPool, Submit_MoreThanReserved_IsRefused) {
+  std::promise<void> running, go;  // Outlive the pool, whose thread may yet be in them.
   auto pool = IoPool::Create(1, nullptr).TakeValue();
   EXPECT_FALSE(pool->Submit([] {}));
   pool->Reserve(2);
-  std::promise<void> running, go;
   ASSERT_TRUE(pool->Submit([&] {
     running.set_value();
     go.get_future().wait();
@@ -67,9 +67,9 @@ TEST(IoPool, Submit_MoreThanReserved_IsRefused) {
 }
 
 TEST(IoPool, Stop_FinishesWhatWasSubmitted) {
+  std::atomic<int> done = 0;
   auto pool = IoPool::Create(2, nullptr).TakeValue();
   pool->Reserve(100);
-  std::atomic<int> done = 0;
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool->Submit([&done] { ++done; }));
   pool->Stop();
   EXPECT_EQ(done, 100);
