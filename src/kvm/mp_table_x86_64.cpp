@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "kvm/io_apic_x86_64.h"
 #include "kvm/layout.h"
 
 namespace boxlite::kvm {
@@ -11,7 +12,6 @@ constexpr size_t kPointerSize = 16, kHeaderSize = 44;
 constexpr uint8_t kVersion14 = 4;
 constexpr uint8_t kApicVersion = 0x14, kIoApicVersion = 0x11;
 constexpr uint8_t kIsaBus = 0;
-constexpr uint8_t kIsaLines = 16;
 
 // Types of entries and of interrupts.
 enum : uint8_t { kProcessor = 0, kBus = 1, kIoApicEntry = 2, kIoLine = 3, kLocalLine = 4 };
@@ -77,7 +77,7 @@ Table Entries(uint32_t cpus) {
   table.U8(kIoApicVersion);
   table.U8(kEnabled);
   table.U32(static_cast<uint32_t>(kIoApic));
-  for (uint8_t line = 0; line < kIsaLines; ++line)
+  for (uint8_t line = 0; line < kIoApicPins; ++line)
     AddLine(table, kIoLine, kVectored, line, io_apic, line);
   AddLine(table, kLocalLine, kExternal, 0, 0, 0);
   AddLine(table, kLocalLine, kNonMaskable, 0, kAllApics, 1);

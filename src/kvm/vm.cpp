@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include <string>
 
@@ -18,9 +18,11 @@ struct Need {
 };
 
 constexpr Need kNeeds[] = {
-    {KVM_CAP_USER_MEMORY, "user memory"},   {KVM_CAP_IRQFD, "irqfd"},
-    {KVM_CAP_IOEVENTFD, "ioeventfd"},       {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
-    {KVM_CAP_IRQCHIP, "an interrupt chip"}, {KVM_CAP_SIGNAL_MSI, "message interrupts"},
+    {KVM_CAP_USER_MEMORY, "user memory"},
+    {KVM_CAP_IOEVENTFD, "ioeventfd"},
+    {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+    {KVM_CAP_SPLIT_IRQCHIP, "local APICs without an I/O APIC"},
+    {KVM_CAP_SIGNAL_MSI, "message interrupts"},
     {KVM_CAP_MP_STATE, "processor states"},
 };
 
@@ -57,12 +59,6 @@ Result<Host> Host::Open() {
   return host;
 }
 
-void EventLine::Raise() {
-  uint64_t one = 1;
-  // It can only fail where the counter is full, and then the line is raised already.
-  [[maybe_unused]] ssize_t written = ::write(event_.get(), &one, sizeof one);
-}
-
 Result<std::unique_ptr<Vm>> Vm::Create(const Host& host, GuestMemory& memory) {
   constexpr const char* kWhat = "/dev/kvm: create a virtual machine";
   UniqueFd fd(BOXLITE_TRY(sys::Ioctl(host.fd(), KVM_CREATE_VM, 0, kWhat)));
@@ -91,13 +87,11 @@ Result<UniqueFd> Vm::CreateVcpu(uint32_t index) const {
       sys::Ioctl(fd(), KVM_CREATE_VCPU, index, "/dev/kvm: create a virtual processor")));
 }
 
-Result<std::unique_ptr<EventLine>> Vm::MakeLine(uint32_t interrupt) const {
-  UniqueFd event = BOXLITE_TRY(sys::EventFd());
-  kvm_irqfd what{};
-  what.fd = static_cast<uint32_t>(event.get());
-  what.gsi = interrupt;
-  BOXLITE_TRY(sys::Ioctl(fd(), KVM_IRQFD, &what, "/dev/kvm: make an interrupt line"));
-  return std::make_unique<EventLine>(std::move(event));
+void Vm::SendInterrupt(uint64_t address, uint32_t data) const {
+  kvm_msi message{};
+  message.address_lo = static_cast<uint32_t>(address);
+  message.data = data;
+  ::ioctl(fd(), KVM_SIGNAL_MSI, &message);
 }
 
 Result<UniqueFd> Vm::MakeKick(uint64_t address, uint32_t value) const {

@@ -1,7 +1,6 @@
-// A virtual machine of KVM's: its memory slots, its interrupt controllers, its eventfds.
+// A virtual machine of KVM's: its memory slots, its processors, its eventfds.
 //
-// Source: Linux, Documentation/virt/kvm/api.rst. Thread rule: built on one thread; Lines are for
-// any.
+// Source: Linux, Documentation/virt/kvm/api.rst. Thread rule: built on one thread.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +9,6 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "kvm/guest_memory.h"
-#include "kvm/interrupt_line.h"
 
 namespace boxlite::kvm {
 
@@ -32,16 +30,6 @@ class Host {
   uint32_t max_vcpus_ = 0;
 };
 
-// A line that KVM raises by itself when its eventfd is written.
-class EventLine : public InterruptLine {
- public:
-  explicit EventLine(UniqueFd event) : event_(std::move(event)) {}
-  void Raise() override;
-
- private:
-  UniqueFd event_;
-};
-
 class Vm {
  public:
   // The order matters: interrupt controllers made before the first memory slot cost 7.7 ms on
@@ -49,8 +37,9 @@ class Vm {
   static Result<std::unique_ptr<Vm>> Create(const Host& host, GuestMemory& memory);
 
   Result<UniqueFd> CreateVcpu(uint32_t index) const;
-  // The line with the number `interrupt` of the I/O APIC.
-  Result<std::unique_ptr<EventLine>> MakeLine(uint32_t interrupt) const;
+  // Interrupts a processor as a device does that writes `data` to `address` (Intel's manual, volume
+  // 3, 11.11). One for a processor that is not there goes nowhere. Any thread.
+  void SendInterrupt(uint64_t address, uint32_t data) const;
   // Readable when the guest writes `value`, 32 bits, to `address`; the write does not leave KVM.
   Result<UniqueFd> MakeKick(uint64_t address, uint32_t value) const;
 

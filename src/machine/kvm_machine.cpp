@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr size_t kDiskThreads = 2;
 constexpr uint64_t kLeaveMs = 2000;  // for the vCPUs to come out of the guest
+static_assert(VirtioSlot::InterruptOf(Slot::kRootDisk) < kvm::kIoApicPins);
 
 }  // namespace
 
@@ -51,15 +52,21 @@ Result<void> KvmMachine::LoadGuest() {
 
 Result<void> KvmMachine::BuildMachine() {
   vm_ = BOXLITE_TRY(kvm::Vm::Create(*host_, *memory_));
+  BOXLITE_TRY(AddInterrupts());
   BOXLITE_TRY(AddPorts());
   BOXLITE_TRY(AddConsoleAndRng());
   BOXLITE_TRY(AddDisks());
   return BuildProcessors();
 }
 
+Result<void> KvmMachine::AddInterrupts() {
+  interrupts_.emplace(
+      [this](uint64_t address, uint32_t data) { vm_->SendInterrupt(address, data); });
+  return registers_.Add(kvm::kIoApic, kvm::kIoApicSize, *interrupts_);
+}
+
 Result<void> KvmMachine::AddPorts() {
-  serial_line_ = BOXLITE_TRY(vm_->MakeLine(kvm::kSerialInterrupt));
-  serial_ = std::make_unique<kvm::SerialPort>(*serial_line_,
+  serial_ = std::make_unique<kvm::SerialPort>(interrupts_->line(kvm::kSerialInterrupt),
                                               [this](uint8_t byte) { serial_relay_.Put(byte); });
   BOXLITE_TRY(ports_.Add(kvm::kSerialPort, kvm::kSerialPortSize, *serial_));
   return ports_.Add(kvm::kResetPort, kvm::kResetPortSize, reset_);
@@ -85,7 +92,8 @@ void KvmMachine::CloseWhatBuiltIt() {
 // ---------------------------------------------------------------- devices
 
 Result<void> KvmMachine::AddSlot(Slot slot, const VirtioSlot::MakeDevice& make) {
-  slots_.push_back(BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_}, slot, make)));
+  slots_.push_back(
+      BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_, *interrupts_}, slot, make)));
   return {};
 }
 

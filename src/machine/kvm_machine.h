@@ -13,6 +13,7 @@
 #include "kvm/boot_x86_64.h"
 #include "kvm/bus.h"
 #include "kvm/guest_memory.h"
+#include "kvm/io_apic_x86_64.h"
 #include "kvm/reset_port.h"
 #include "kvm/run_gate.h"
 #include "kvm/serial_port.h"
@@ -58,6 +59,7 @@ class KvmMachine : public Machine {
   Result<void> BuildMachine();
   Result<void> BuildProcessors();
   void CloseWhatBuiltIt();
+  Result<void> AddInterrupts();
   Result<void> AddPorts();
   Result<void> AddConsoleAndRng();
   Result<void> AddDisks();
@@ -80,8 +82,8 @@ class KvmMachine : public Machine {
   kvm::BootEntry entry_;
   std::unique_ptr<kvm::Vm> vm_;
   kvm::Bus ports_, registers_;
+  std::optional<kvm::IoApic> interrupts_;
   SerialRelay serial_relay_;
-  std::unique_ptr<kvm::EventLine> serial_line_;
   std::unique_ptr<kvm::SerialPort> serial_;
   kvm::ResetPort reset_;
   AgentPort agent_;

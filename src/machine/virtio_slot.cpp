@@ -13,19 +13,11 @@ uint64_t AddressOf(Slot slot) {
   return kvm::kMmioStart + static_cast<uint64_t>(slot) * kvm::kMmioSize;
 }
 
-// The lines of a PC that nothing else here uses: 5, 6, 7, then 9 and on; 8 is its clock's.
-uint32_t InterruptOf(Slot slot) {
-  constexpr uint32_t kFirst = 5, kClock = 8;
-  uint32_t line = kFirst + static_cast<uint32_t>(slot);
-  return line < kClock ? line : line + 1;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<VirtioSlot>> VirtioSlot::Create(const Places& places, Slot slot,
                                                        const MakeDevice& make) {
-  auto line = BOXLITE_TRY(places.vm.MakeLine(InterruptOf(slot)));
-  std::unique_ptr<VirtioSlot> made(new VirtioSlot(std::move(line)));
+  std::unique_ptr<VirtioSlot> made(new VirtioSlot(places.interrupts.line(InterruptOf(slot))));
   made->device_ = BOXLITE_TRY(make(made->interrupt_));
   made->transport_ =
       std::make_unique<virtio::MmioTransport>(places.memory, *made->device_, made->interrupt_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kvm/bus.h"
+#include "kvm/serial_port.h"
 #include "kvm/vm.h"
 #include "loop/loop.h"
 #include "machine/machine.h"
@@ -26,11 +27,18 @@ class VirtioSlot {
     const kvm::Vm& vm;
     kvm::GuestMemory& memory;
     kvm::Bus& bus;
+    kvm::InterruptController& interrupts;
   };
 
   // All of `places` outlive the slot.
   static Result<std::unique_ptr<VirtioSlot>> Create(const Places& places, Slot slot,
                                                     const MakeDevice& make);
+
+  // Linux numbers interrupts as the pins they come by where the two interrupt controllers of an old
+  // PC are missing. The serial port is below.
+  static constexpr uint32_t InterruptOf(Slot slot) {
+    return kvm::kSerialInterrupt + 1 + static_cast<uint32_t>(slot);
+  }
 
   // From now on kicks are heard; `loop` outlives the slot.
   Result<void> Start(loop::Loop& loop);
@@ -44,12 +52,10 @@ class VirtioSlot {
     std::unique_ptr<loop::FdPoll> poll;  // goes before the descriptor
   };
 
-  explicit VirtioSlot(std::unique_ptr<kvm::EventLine> line)
-      : line_(std::move(line)), interrupt_(*line_) {}
+  explicit VirtioSlot(kvm::InterruptLine& line) : interrupt_(line) {}
   Result<void> WatchQueues(const kvm::Vm& vm, Slot slot);
   void OnKick(size_t index);
 
-  std::unique_ptr<kvm::EventLine> line_;
   virtio::Interrupt interrupt_;
   std::unique_ptr<virtio::Device> device_;
   std::unique_ptr<virtio::MmioTransport> transport_;

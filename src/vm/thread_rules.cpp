@@ -90,6 +90,11 @@ constexpr Rule kAmongThreads[] = {
     {SYS_sched_yield, {}},
 };
 
+// A device's interrupt, in whatever thread its work ends.
+constexpr Rule kInterrupts[] = {
+    {SYS_ioctl, {Is(1, KVM_SIGNAL_MSI)}},
+};
+
 constexpr Rule kVcpu[] = {
     {SYS_ioctl, {Is(1, KVM_RUN), jail::IsNull(2)}},
 };
@@ -125,11 +130,11 @@ std::vector<Rule> RulesOf(Thread thread) {
     case Thread::kQemuLoop:
       return Join({kEverywhere, last_words, kLoop, kChild});
     case Thread::kKvmLoop:
-      return Join({kEverywhere, last_words, kLoop, kAmongThreads, kick});
+      return Join({kEverywhere, last_words, kLoop, kAmongThreads, kInterrupts, kick});
     case Thread::kVcpu:
-      return Join({kEverywhere, last_words, kVcpu});
+      return Join({kEverywhere, last_words, kInterrupts, kVcpu});
     default:
-      return Join({kEverywhere, last_words, kDisk});
+      return Join({kEverywhere, last_words, kInterrupts, kDisk});
   }
 }
 

@@ -67,7 +67,8 @@ Result<void> Bench::AddDevices() {
   for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<uint8_t>(i % 251);
   disk_ = BOXLITE_TRY(sys::MemoryFile("disk", content));
   UniqueFd file = BOXLITE_TRY(sys::Duplicate(disk_.get()));
-  machine::VirtioSlot::Places places{machine_->vm(), memory(), machine_->registers()};
+  machine::VirtioSlot::Places places{machine_->vm(), memory(), machine_->registers(),
+                                     machine_->interrupts()};
   auto add = [&](machine::Slot slot, const machine::VirtioSlot::MakeDevice& make) -> Result<void> {
     slots_.push_back(BOXLITE_TRY(machine::VirtioSlot::Create(places, slot, make)));
     return {};

@@ -38,8 +38,8 @@ TEST(SerialFlood, Endless_TakesBoundedMemory) {
   machine::SerialRelay relay;
   std::string heard;
   ASSERT_TRUE(relay.Start(*loop, [&heard](std::string_view text) { heard = text; }).ok());
-  auto line = machine->vm().MakeLine(kvm::kSerialInterrupt).TakeValue();
-  kvm::SerialPort serial(*line, [&relay](uint8_t byte) { relay.Put(byte); });
+  kvm::SerialPort serial(machine->interrupts().line(kvm::kSerialInterrupt),
+                         [&relay](uint8_t byte) { relay.Put(byte); });
   ASSERT_TRUE(machine->ports().Add(kvm::kSerialPort, kvm::kSerialPortSize, serial).ok());
   ASSERT_TRUE(machine->Start().ok());
   Script round{{Op::kOutMany, 0, kvm::kSerialPort, 'x', kRound},

@@ -134,9 +134,7 @@ TEST_F(RawMachineTest, Ports_AccessAcrossADevicesEnd_IsNone) {
 TEST_F(RawMachineTest, Ports_All_AreHarmless) {
   std::atomic<int> resets = 0;
   kvm::ResetPort reset([&resets] { ++resets; });
-  auto line = machine_->vm().MakeLine(kvm::kSerialInterrupt);
-  ASSERT_TRUE(line.ok());
-  kvm::SerialPort serial(*line.value(), [](uint8_t) {});
+  kvm::SerialPort serial(machine_->interrupts().line(kvm::kSerialInterrupt), [](uint8_t) {});
   ASSERT_TRUE(machine_->ports().Add(kvm::kResetPort, kvm::kResetPortSize, reset).ok());
   ASSERT_TRUE(machine_->ports().Add(kvm::kSerialPort, kvm::kSerialPortSize, serial).ok());
   Start();
@@ -148,6 +146,33 @@ TEST_F(RawMachineTest, Ports_All_AreHarmless) {
     machine_->Run(script);
   }
   EXPECT_EQ(resets, 1);
+}
+
+// Registers that are none, all widths, entries that send every kind of interrupt to nobody.
+TEST_F(RawMachineTest, IoApic_TableOfNonsense_IsHarmless) {
+  constexpr uint64_t kSelect = kvm::kIoApic, kWindow = kvm::kIoApic + 0x10;
+  constexpr uint64_t kFirstEntry = 0x10, kMasked = 1 << 16;
+  Start();
+  for (uint64_t mode = 0; mode < 0x800; mode += 0x1f) {
+    Script script;
+    for (uint64_t number = 0; number < 0x100; ++number) {
+      script.push_back({Op::kWrite8, 0, kSelect, number, 0});
+      script.push_back({number % 3 == 0 ? Op::kWrite64 : Op::kWrite32, 0, kWindow,
+                        mode << 21 | mode | kMasked, 0});
+      script.push_back({Op::kRead16, 0, kvm::kIoApic + number % kvm::kIoApicSize, 0, 0});
+    }
+    // This guest has no handlers: what reached it would be its end.
+    for (uint64_t pin = 0; pin < kvm::kIoApicPins; ++pin) {
+      script.push_back({Op::kWrite8, 0, kSelect, kFirstEntry + 2 * pin + 1, 0});
+      script.push_back({Op::kWrite32, 0, kWindow, 0xfe00'0000, 0});  // nobody
+      script.push_back({Op::kWrite8, 0, kSelect, kFirstEntry + 2 * pin, 0});
+      script.push_back({Op::kWrite32, 0, kWindow, mode, 0});
+    }
+    machine_->Run(script);
+    for (uint32_t pin = 0; pin < kvm::kIoApicPins; ++pin) machine_->interrupts().line(pin).Raise();
+  }
+  Script done = machine_->Run({{Op::kWrite8, 0, kSelect, 1, 0}, {Op::kRead32, 0, kWindow, 0, 0}});
+  EXPECT_EQ(done[1].result, 0x11u | (kvm::kIoApicPins - 1) << 16);
 }
 
 TEST_F(RawMachineTest, VirtualizationRegisters_AreRefused) {

@@ -43,6 +43,9 @@ Result<void> RawMachine::Build() {
   host_ = BOXLITE_TRY(kvm::Host::Open());
   memory_ = BOXLITE_TRY(kvm::GuestMemory::Create(kvm::kGapStart + kHighMemory));
   vm_ = BOXLITE_TRY(kvm::Vm::Create(*host_, *memory_));
+  interrupts_.emplace(
+      [this](uint64_t address, uint32_t data) { vm_->SendInterrupt(address, data); });
+  BOXLITE_TRY(registers_.Add(kvm::kIoApic, kvm::kIoApicSize, *interrupts_));
   BOXLITE_TRY(ports_.Add(kTurnstilePort, 1, turnstile_));
   vcpu_ = BOXLITE_TRY(kvm::Vcpu::Create(*host_, *vm_, 0, {ports_, registers_}));
   BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), vcpu_->fd(), 0, 1));

@@ -14,6 +14,7 @@
 #include "hostile/raw_guest.h"
 #include "kvm/bus.h"
 #include "kvm/guest_memory.h"
+#include "kvm/io_apic_x86_64.h"
 #include "kvm/run_gate.h"
 #include "kvm/vcpu.h"
 #include "kvm/vm.h"
@@ -37,6 +38,7 @@ class RawMachine {
   kvm::GuestMemory& memory() { return *memory_; }
   kvm::Bus& ports() { return ports_; }
   kvm::Bus& registers() { return registers_; }
+  kvm::IoApic& interrupts() { return *interrupts_; }
 
   // The guest runs and waits at its turnstile.
   Result<void> Start();
@@ -64,6 +66,7 @@ class RawMachine {
   std::unique_ptr<kvm::GuestMemory> memory_;
   std::unique_ptr<kvm::Vm> vm_;
   kvm::Bus ports_, registers_;
+  std::optional<kvm::IoApic> interrupts_;
   Turnstile turnstile_;
   kvm::RunGate gate_;
   size_t steps_ = 0;

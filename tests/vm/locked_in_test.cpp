@@ -120,7 +120,7 @@ TEST_F(LockedIn, DescriptorsOfTheVm_AreJustThese) {
   }
   auto found = DescriptorsOf(vm());
   // One for the loop, and under kvm one for each interrupt and queue.
-  EXPECT_EQ(found["anon_inode:[eventfd]"], IsKvm() ? 15 : 1);
+  EXPECT_EQ(found["anon_inode:[eventfd]"], IsKvm() ? 10 : 1);
   found.erase("anon_inode:[eventfd]");
   EXPECT_EQ(found, expected);
 }

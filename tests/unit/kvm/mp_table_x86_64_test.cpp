@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kvm/io_apic_x86_64.h"
 #include "kvm/layout.h"
 
 namespace boxlite::kvm {
@@ -125,7 +126,7 @@ TEST_P(MpTableTest, TheIoApic_HasTheNextNumber) {
 TEST_P(MpTableTest, Lines_GoToThePinOfTheirNumber) {
   Parsed parsed = Parse(MpTable(GetParam()));
   EXPECT_EQ(parsed.buses, std::vector<std::string>{"ISA   "});
-  ASSERT_EQ(parsed.io_lines.size(), 16u);
+  ASSERT_EQ(parsed.io_lines.size(), kIoApicPins);
   for (size_t i = 0; i < parsed.io_lines.size(); ++i) {
     const Line& line = parsed.io_lines[i];
     EXPECT_EQ(line.line, i);

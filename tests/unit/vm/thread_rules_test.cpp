@@ -161,6 +161,7 @@ Expectation KvmLoop() {
           AllowedEverywhere() + AllowedInLoops() +
               Calls{
                   {SYS_sched_yield, {}},
+                  {SYS_ioctl, {kBad, KVM_SIGNAL_MSI}},
                   {SYS_tgkill, {::getpid(), kBad, SIGRTMIN}},
               },
           RefusedEverywhere() + RefusedInLoops() +
@@ -174,6 +175,7 @@ Expectation Vcpu() {
           AllowedEverywhere() +
               Calls{
                   {SYS_ioctl, {kBad, KVM_RUN, 0}},
+                  {SYS_ioctl, {kBad, KVM_SIGNAL_MSI}},
               },
           RefusedEverywhere() + Calls{
                                     {SYS_ioctl, {kBad, KVM_RUN, 1}},
@@ -181,6 +183,7 @@ Expectation Vcpu() {
                                     {SYS_ioctl, {kBad, KVM_CREATE_VCPU}},
                                     {SYS_ioctl, {kBad, KVM_SET_USER_MEMORY_REGION}},
                                     {SYS_ioctl, {kBad, KVM_SET_REGS}},
+                                    {SYS_ioctl, {kBad, KVM_SET_GSI_ROUTING}},
                                     {SYS_ioctl, {kBad, FIONBIO}},
                                     {SYS_ioctl, {kBad, TIOCSTI}},
                                     {SYS_tgkill, {::getpid(), kBad, SIGRTMIN}},
@@ -192,6 +195,7 @@ Expectation Disk() {
   return {Thread::kDisk, "disk",
           AllowedEverywhere() +
               Calls{
+                  {SYS_ioctl, {kBad, KVM_SIGNAL_MSI}},
                   {SYS_preadv2, {kBad, 0, 0, 0, 0, 0}},
                   {SYS_pwritev2, {kBad, 0, 0, 0, 0, 0}},
                   {SYS_pwritev2, {kBad, 0, 0, 0, 0, RWF_DSYNC}},
@@ -207,6 +211,8 @@ Expectation Disk() {
                                     {SYS_fallocate, {kBad, 0}},
                                     {SYS_fallocate, {kBad, FALLOC_FL_PUNCH_HOLE}},
                                     {SYS_fallocate, {kBad, FALLOC_FL_COLLAPSE_RANGE}},
+                                    {SYS_ioctl, {kBad, KVM_RUN, 0}},
+                                    {SYS_ioctl, {kBad, KVM_CREATE_VM}},
                                     {SYS_tgkill, {::getpid(), kBad, SIGRTMIN}},
                                 }};
 }
