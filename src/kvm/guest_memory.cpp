@@ -43,23 +43,14 @@ Result<std::unique_ptr<GuestMemory>> GuestMemory::Create(uint64_t size) {
   return memory;
 }
 
-GuestMemory::GuestMemory(uint8_t* host, uint64_t size) : host_(host), size_(size) {
-  uint64_t low = std::min(size, kGapStart);
-  regions_.push_back({0, low, host});
-  if (size > low) regions_.push_back({kGapEnd, size - low, host + low});
+GuestMemory::GuestMemory(uint8_t* host, uint64_t size)
+    : host_(host), size_(size), low_size_(std::min(size, kGapStart)) {
+  regions_.push_back({0, low_size_, host});
+  if (size > low_size_) regions_.push_back({kGapEnd, size - low_size_, host + low_size_});
 }
 
 GuestMemory::~GuestMemory() {
   ::munmap(host_, size_);
-}
-
-const GuestMemory::Region* GuestMemory::Find(uint64_t address, uint64_t length) const {
-  for (const Region& region : regions_) {
-    if (address < region.address) return nullptr;
-    uint64_t offset = address - region.address;
-    if (offset < region.size) return length <= region.size - offset ? &region : nullptr;
-  }
-  return nullptr;
 }
 
 bool GuestMemory::Read(uint64_t address, std::span<uint8_t> into) const {
@@ -76,13 +67,6 @@ bool GuestMemory::Write(uint64_t address, ByteSpan from) {
   // SAFETY: Find holds for from.size() bytes.
   std::copy_n(from.data(), from.size(), region->host + (address - region->address));
   return true;
-}
-
-std::optional<iovec> GuestMemory::Vector(uint64_t address, uint64_t length) const {
-  const Region* region = Find(address, length);
-  if (!region) return std::nullopt;
-  // SAFETY: Find holds for `length` bytes; only system calls follow the pointer.
-  return iovec{region->host + (address - region->address), length};
 }
 
 Result<void> GuestMemory::MapFile(uint64_t address, uint64_t size, int file, uint64_t offset) {

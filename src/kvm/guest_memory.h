@@ -69,7 +69,12 @@ class GuestMemory {
 
   // The range for readv, writev and their like, which check it again themselves; nobody looks
   // through the pointer. Nothing where the range is not in memory.
-  std::optional<iovec> Vector(uint64_t address, uint64_t length) const;
+  std::optional<iovec> Vector(uint64_t address, uint64_t length) const {
+    const Region* region = Find(address, length);
+    if (!region) return std::nullopt;
+    // SAFETY: Find holds for `length` bytes; only system calls follow the pointer.
+    return iovec{region->host + (address - region->address), length};
+  }
 
   // Maps `size` bytes of `file` from `offset` privately over the guest's memory, so that pages that
   // the guest does not write are shared by all boxes. All three are multiples of the page size.
@@ -77,7 +82,16 @@ class GuestMemory {
 
  private:
   GuestMemory(uint8_t* host, uint64_t size);
-  const Region* Find(uint64_t address, uint64_t length) const;
+  const Region* Find(uint64_t address, uint64_t length) const {
+    // Most is in the first one.
+    if (address < low_size_ && length <= low_size_ - address) return regions_.data();
+    for (const Region& region : regions_) {
+      if (address < region.address) return nullptr;
+      uint64_t offset = address - region.address;
+      if (offset < region.size) return length <= region.size - offset ? &region : nullptr;
+    }
+    return nullptr;
+  }
   template <typename T>
   T* Place(uint64_t address) const {
     static_assert(std::is_unsigned_v<T> && std::atomic_ref<T>::is_always_lock_free);
@@ -88,6 +102,7 @@ class GuestMemory {
 
   uint8_t* host_;  // one mapping, which the regions share
   uint64_t size_;
+  uint64_t low_size_;  // of the first region
   std::vector<Region> regions_;
 };
 

@@ -101,7 +101,7 @@ void Block::TakeRequests() {
 Result<bool> Block::TakeRequest() {
   std::optional<Chain> chain = BOXLITE_TRY(queue_->Pop());
   if (!chain) return false;
-  BlockRequest request = BOXLITE_TRY(BlockRequest::Parse(memory_, *chain));
+  BlockRequest request = BOXLITE_TRY(BlockRequest::Parse(memory_, std::move(*chain)));
   ++in_flight_;
   if (pool_.Submit([this, job = std::move(request)] { Run(job); })) return true;
   --in_flight_;

@@ -25,7 +25,7 @@ namespace boxlite::virtio {
 
 class Block : public Device {
  public:
-  static constexpr uint16_t kQueueSize = 128;
+  static constexpr uint16_t kQueueSize = 256;
 
   struct Options {
     UniqueFd file;

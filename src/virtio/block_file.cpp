@@ -16,29 +16,38 @@ namespace boxlite::virtio {
 namespace {
 
 // Of one system call; a request that has more takes several.
-constexpr size_t kMaxVectors = 128;
+constexpr size_t kMaxVectors = 256;
 constexpr uint64_t kZeroPiece = 64 * 1024;
 
 // Where a transfer is: what is left of the segments.
 class Cursor {
  public:
   Cursor(const kvm::GuestMemory& memory, std::span<const Segment> segments)
-      : memory_(memory), segments_(segments) {}
+      : memory_(memory), segments_(segments) {}  // NOLINT: vectors are filled before they are read
 
   // The next vectors; none at the end, and none where a segment is not in memory.
   std::span<iovec> Next() {
     size_t count = 0;
-    for (size_t i = 0; i < segments_.size() && count < kMaxVectors; ++i) {
-      uint64_t skipped = i == 0 ? skip_ : 0;
-      const Segment& segment = segments_[i];
+    bytes_ = 0;
+    uint64_t skipped = skip_;
+    for (const Segment& segment : segments_.first(std::min(segments_.size(), kMaxVectors))) {
       auto range = memory_.Vector(segment.address + skipped, segment.length - skipped);
       if (!range) break;
+      skipped = 0;
+      bytes_ += range->iov_len;
       vectors_[count++] = *range;
     }
+    count_ = count;
     return std::span(vectors_).first(count);
   }
 
+  // Of the last vectors this many bytes were moved: mostly all.
   void Advance(uint64_t moved) {
+    if (moved == bytes_) {
+      segments_ = segments_.subspan(count_);
+      skip_ = 0;
+      return;
+    }
     skip_ += moved;
     while (!segments_.empty() && skip_ >= segments_.front().length) {
       skip_ -= segments_.front().length;
@@ -51,8 +60,10 @@ class Cursor {
  private:
   const kvm::GuestMemory& memory_;
   std::span<const Segment> segments_;
-  uint64_t skip_ = 0;  // of the first segment
-  std::array<iovec, kMaxVectors> vectors_{};
+  uint64_t skip_ = 0;   // of the first segment
+  uint64_t bytes_ = 0;  // in the last vectors
+  size_t count_ = 0;    // the last vectors
+  std::array<iovec, kMaxVectors> vectors_;
 };
 
 // `transfer(vectors, offset)` is a system call that moves some bytes. One that moves none is the

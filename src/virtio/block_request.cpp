@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace boxlite::virtio {
 namespace {
@@ -107,7 +108,7 @@ BlockStatus Do(const BlockTarget& target, const BlockRequest& request) {
 
 }  // namespace
 
-Result<BlockRequest> BlockRequest::Parse(const kvm::GuestMemory& memory, const Chain& chain) {
+Result<BlockRequest> BlockRequest::Parse(const kvm::GuestMemory& memory, Chain chain) {
   std::array<uint8_t, kHeaderSize> header{};
   if (CopyFrom(memory, chain.readable(), 0, header) < header.size() || chain.writable_bytes == 0)
     return Error(Code::kInvalidArgument, "the driver makes a request without header or status");
@@ -122,10 +123,10 @@ Result<BlockRequest> BlockRequest::Parse(const kvm::GuestMemory& memory, const C
   request.status_address = last.address + last.length - 1;
   auto operation = static_cast<BlockOperation>(request.type);
   request.fills = operation == BlockOperation::kIn || operation == BlockOperation::kGetId;
+  uint64_t before = request.fills ? chain.readable_bytes : kHeaderSize;
   request.data_bytes =
       request.fills ? chain.writable_bytes - 1 : chain.readable_bytes - kHeaderSize;
-  request.data = request.fills ? Slice(chain.writable(), 0, request.data_bytes)
-                               : Slice(chain.readable(), kHeaderSize, request.data_bytes);
+  request.data = Slice(std::move(chain.segments), before, request.data_bytes);
   return request;
 }
 

@@ -20,9 +20,9 @@ constexpr uint64_t kSectorSize = 512;
 
 // As the configuration announces them, and as they are enforced.
 struct BlockLimits {
-  static constexpr uint32_t kMaxSegments = 126;  // of data in one request
+  static constexpr uint32_t kMaxSegments = 254;  // of data in one request
   static constexpr uint32_t kMaxSegmentBytes =
-      512 * 1024;  // so that no request passes a chain's bound
+      256 * 1024;  // so that no request passes a chain's bound
   static constexpr uint32_t kMaxDiscardSectors = 1u << 21;  // 1 GiB; a hole is cheap
   static constexpr uint32_t kMaxDiscardRanges = 1;
   static constexpr uint32_t kMaxZeroSectors = 1u << 15;  // 16 MiB, which may have to be written
@@ -51,7 +51,7 @@ struct BlockRequest {
   uint64_t status_address = 0;
 
   // An error where the chain has no room for a header or for a status.
-  static Result<BlockRequest> Parse(const kvm::GuestMemory& memory, const Chain& chain);
+  static Result<BlockRequest> Parse(const kvm::GuestMemory& memory, Chain chain);
 };
 
 // What requests are done to.

@@ -4,17 +4,24 @@
 
 namespace boxlite::virtio {
 
-std::vector<Segment> Slice(std::span<const Segment> segments, uint64_t skip, uint64_t length) {
-  std::vector<Segment> slice;
-  slice.reserve(segments.size());
-  for (const Segment& segment : segments) {
-    uint64_t skipped = std::min(skip, segment.length);
-    uint64_t taken = std::min(length, segment.length - skipped);
-    skip -= skipped;
-    length -= taken;
-    if (taken > 0) slice.push_back({segment.address + skipped, taken, segment.writable});
+std::vector<Segment> Slice(std::vector<Segment> segments, uint64_t skip, uint64_t length) {
+  auto first = segments.begin();
+  while (first != segments.end() && skip >= first->length) skip -= first++->length;
+  segments.erase(segments.begin(), first);
+  if (!segments.empty()) {
+    segments.front().address += skip;
+    segments.front().length -= skip;
   }
-  return slice;
+  uint64_t total = 0;
+  for (const Segment& segment : segments) total += segment.length;
+  while (!segments.empty() && total > length) {
+    Segment& last = segments.back();
+    uint64_t cut = std::min(total - length, last.length);
+    last.length -= cut;
+    total -= cut;
+    if (last.length == 0) segments.pop_back();
+  }
+  return segments;
 }
 
 size_t CopyFrom(const kvm::GuestMemory& memory, std::span<const Segment> segments, uint64_t skip,

@@ -38,6 +38,6 @@ size_t CopyFrom(const kvm::GuestMemory& memory, std::span<const Segment> segment
 size_t CopyTo(kvm::GuestMemory& memory, std::span<const Segment> segments, ByteSpan bytes);
 
 // The segments without their first `skip` bytes and without what follows the next `length`.
-std::vector<Segment> Slice(std::span<const Segment> segments, uint64_t skip, uint64_t length);
+std::vector<Segment> Slice(std::vector<Segment> segments, uint64_t skip, uint64_t length);
 
 }  // namespace boxlite::virtio

@@ -68,12 +68,11 @@ class Queue {
 
  private:
   struct Descriptor;
-  struct Table;
   Queue(kvm::GuestMemory& memory, const QueueConfig& config, uint64_t features)
       : memory_(&memory), config_(config), features_(features) {}
   Result<Chain> Walk(uint16_t head) const;
-  Result<Table> EnterIndirect(const Descriptor& descriptor, const Table& from) const;
-  Result<void> Append(const Descriptor& descriptor, Chain& chain) const;
+  Result<void> WalkIndirect(const Descriptor& from, Chain& chain) const;
+  const char* Append(const Descriptor& descriptor, Chain& chain) const;
   uint16_t AvailableIndex() const;
   bool Has(uint64_t feature) const { return (features_ & feature) != 0; }
 

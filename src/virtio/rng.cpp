@@ -50,7 +50,7 @@ Result<void> Rng::Serve(Queue& queue) {
 
 Result<uint32_t> Rng::Fill(const Chain& chain) {
   uint32_t written = 0;
-  for (const Segment& segment : Slice(chain.writable(), 0, kMaxBytes)) {
+  for (const Segment& segment : Slice(chain.segments, chain.readable_bytes, kMaxBytes)) {
     auto range = memory_.Vector(segment.address, segment.length);
     if (!range) break;
     BOXLITE_TRY(sys::FillRandom(range->iov_base, range->iov_len));

@@ -55,8 +55,8 @@ void Drain(GuestMemory& memory, Queue& queue) {
     Require(CopyFrom(memory, chain.readable(), 0, bytes) == bytes.size());
     Bytes answer(std::min<uint64_t>(chain.writable_bytes, 256), 0x5a);
     Require(CopyTo(memory, chain.writable(), answer) == answer.size());
-    auto data = Slice(chain.readable(), 16, 512);
-    Require(data.size() <= chain.readable().size());
+    auto data = Slice(chain.segments, 16, 512);
+    Require(data.size() <= chain.segments.size());
     queue.Push(chain.head, static_cast<uint32_t>(answer.size()));
     if (i % 2 == 0) queue.DisableKicks();
     static_cast<void>(queue.NeedsInterrupt());
