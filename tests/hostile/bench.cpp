@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <latch>
 
 #include "base/sys.h"
 #include "kvm/layout.h"
@@ -20,6 +21,12 @@ constexpr uint16_t kDeviceReady = 0, kPortReady = 3, kPortOpen = 6;
 Op OpFor(Op first, size_t width) {
   uint32_t step = width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3;
   return static_cast<Op>(static_cast<uint32_t>(first) + step);
+}
+
+Result<UniqueFd> MakeSmallDisk() {
+  Bytes content(kDiskSize);
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<uint8_t>(i % 251);
+  return sys::MemoryFile("disk", content);
 }
 
 }  // namespace
@@ -44,16 +51,18 @@ void Agent::Say(std::string_view text) {
   OnWritable();
 }
 
-Result<std::unique_ptr<Bench>> Bench::Create() {
+Result<std::unique_ptr<Bench>> Bench::Create(UniqueFd disk) {
   std::unique_ptr<Bench> bench(new Bench);
-  bench->machine_ = BOXLITE_TRY(RawMachine::Create());
+  bench->disk_ = disk ? std::move(disk) : BOXLITE_TRY(MakeSmallDisk());
+  bench->machine_ = BOXLITE_TRY(RawMachine::Create(kMaxRawCpus));
   bench->loop_ = BOXLITE_TRY(loop::Loop::Create());
   using Tasks = loop::Mailbox<std::function<void()>>;
   bench->tasks_ =
       BOXLITE_TRY(Tasks::Create(*bench->loop_, [](const std::vector<std::function<void()>>& tasks) {
         for (const auto& task : tasks) task();
       }));
-  bench->pool_ = BOXLITE_TRY(virtio::IoPool::Create(2, [] {}));
+  bench->pool_ = BOXLITE_TRY(virtio::IoPool::Create(kDiskThreads, [] {}));
+  bench->pool_->Reserve(kDiskThreads);  // for SettleDisk
   BOXLITE_TRY(bench->AddDevices());
   for (const auto& slot : bench->slots_) BOXLITE_TRY(slot->Start(*bench->loop_));
   bench->thread_ = std::thread([loop = bench->loop_.get()] { loop->Run(); });
@@ -63,9 +72,6 @@ Result<std::unique_ptr<Bench>> Bench::Create() {
 
 Result<void> Bench::AddDevices() {
   using Made = Result<std::unique_ptr<virtio::Device>>;
-  Bytes content(kDiskSize);
-  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<uint8_t>(i % 251);
-  disk_ = BOXLITE_TRY(sys::MemoryFile("disk", content));
   UniqueFd file = BOXLITE_TRY(sys::Duplicate(disk_.get()));
   machine::VirtioSlot::Places places{machine_->vm(), memory(), machine_->registers(),
                                      machine_->interrupts()};
@@ -110,6 +116,14 @@ void Bench::Settle() {
   for (int i = 0; i < 3; ++i) OnLoop([] {});
 }
 
+// Jobs are begun in their order, and each thread is held by one of these until all have begun.
+void Bench::SettleDisk() {
+  auto threads = std::make_shared<std::latch>(kDiskThreads + 1);
+  for (size_t i = 0; i < kDiskThreads; ++i)
+    ASSERT_TRUE(pool_->Submit([threads] { threads->arrive_and_wait(); }));
+  threads->arrive_and_wait();
+}
+
 void Bench::Say(std::string_view text) {
   OnLoop([this, text = std::string(text)] { agent_.Say(text); });
 }
@@ -122,11 +136,13 @@ std::string Bench::Heard() {
 
 // ---------------------------------------------------------------- the guest's side
 
-GuestRegisters::GuestRegisters(RawMachine& machine, machine::Slot slot)
-    : machine_(machine), base_(kvm::kMmioStart + static_cast<uint64_t>(slot) * kvm::kMmioSize) {}
+GuestRegisters::GuestRegisters(RawMachine& machine, machine::Slot slot, uint32_t cpu)
+    : machine_(machine),
+      base_(kvm::kMmioStart + static_cast<uint64_t>(slot) * kvm::kMmioSize),
+      cpu_(cpu) {}
 
 void GuestRegisters::Read(uint64_t offset, std::span<uint8_t> data) {
-  Script done = machine_.Run({{OpFor(Op::kRead8, data.size()), 0, base_ + offset, 0, 0}});
+  Script done = machine_.Run({{OpFor(Op::kRead8, data.size()), 0, base_ + offset, 0, 0}}, cpu_);
   for (size_t i = 0; i < data.size(); ++i)
     data[i] = static_cast<uint8_t>(done.at(0).result >> (8 * i));
 }
@@ -134,22 +150,26 @@ void GuestRegisters::Read(uint64_t offset, std::span<uint8_t> data) {
 void GuestRegisters::Write(uint64_t offset, ByteSpan data) {
   uint64_t value = 0;
   for (size_t i = 0; i < data.size(); ++i) value |= uint64_t{data[i]} << (8 * i);
-  machine_.Run({{OpFor(Op::kWrite8, data.size()), 0, base_ + offset, value, 0}});
+  machine_.Run({{OpFor(Op::kWrite8, data.size()), 0, base_ + offset, value, 0}}, cpu_);
 }
 
-Driver::Driver(Bench& bench, const Target& target)
-    : bench_(bench), target_(target), guest_(bench.machine(), target.slot) {}
+Driver::Driver(Bench& bench, const Target& target, uint32_t cpu)
+    : bench_(bench),
+      target_(target),
+      rings_(kRings + cpu * kCpuSpace),
+      buffers_(kBuffers + cpu * kCpuSpace),
+      guest_(bench.machine(), target.slot, cpu) {}
 
 void Driver::Introduce() {
   bool console = target_.slot == machine::Slot::kConsole;
   registers_.Write(kStatus, 0);
   EXPECT_EQ(Status(), 0u);
-  EXPECT_TRUE(bench_.memory().Write(kRings, Bytes(QueueCount() * kRingSpace)));
+  EXPECT_TRUE(bench_.memory().Write(rings_, Bytes(QueueCount() * kRingSpace)));
   queues_.clear();
   for (size_t i = 0; i < QueueCount(); ++i) {
     bool port = i == kPortInput || i == kPortOutput;
     uint16_t size = !console ? target_.size : port ? 64 : 16;
-    queues_.emplace_back(bench_.memory(), kRings + i * kRingSpace, size);
+    queues_.emplace_back(bench_.memory(), rings_ + i * kRingSpace, size);
   }
   registers_.Negotiate(virtio::kTransportFeatures | (console ? kMultiport : 0));
   for (size_t i = 0; i < QueueCount(); ++i)
@@ -165,20 +185,20 @@ void Driver::Start() {
 }
 
 void Driver::SendControl(uint32_t port, uint16_t event) {
-  constexpr uint64_t kMessage = kBuffers + 0x8000;
+  const uint64_t message_at = buffers_ + 0x8000;
   Bytes message;
   AppendLe<uint32_t>(message, port);
   AppendLe<uint16_t>(message, event);
   AppendLe<uint16_t>(message, 1);
-  virtio::Put(bench_.memory(), kMessage, message);
-  queues_[kControlOutput].Add({{kMessage, 8, false}});
+  virtio::Put(bench_.memory(), message_at, message);
+  queues_[kControlOutput].Add({{message_at, 8, false}});
   Kick(kControlOutput);
   bench_.Settle();
 }
 
 void Driver::OpenPort() {
   for (uint64_t i = 0; i < 4; ++i)
-    queues_[kControlInput].Add({{kBuffers + i * kvm::kPageSize, kvm::kPageSize, true}});
+    queues_[kControlInput].Add({{buffers_ + i * kvm::kPageSize, kvm::kPageSize, true}});
   Kick(kControlInput);
   SendControl(0, kDeviceReady);
   SendControl(1, kPortReady);
@@ -210,14 +230,14 @@ testing::AssertionResult Driver::Works() {
 }
 
 bool Driver::ConsoleWorks() {
-  constexpr uint64_t kSaid = kBuffers + 0x10000, kHeard = kBuffers + 0x11000;
+  const uint64_t said = buffers_ + 0x10000, heard = buffers_ + 0x11000;
   OpenPort();
   size_t before = bench_.Heard().size();
-  virtio::Put(bench_.memory(), kSaid, AsBytes("from the guest"));
-  queues_[kPortOutput].Add({{kSaid, 14, false}});
+  virtio::Put(bench_.memory(), said, AsBytes("from the guest"));
+  queues_[kPortOutput].Add({{said, 14, false}});
   Kick(kPortOutput);
   if (!Eventually([&] { return bench_.Heard().substr(before) == "from the guest"; })) return false;
-  queues_[kPortInput].Add({{kHeard, 64, true}});
+  queues_[kPortInput].Add({{heard, 64, true}});
   Kick(kPortInput);
   bench_.Settle();
   // What it was told before it was reset may come first.
@@ -225,34 +245,34 @@ bool Driver::ConsoleWorks() {
   std::optional<virtio::Used> used;
   if (!Eventually([&] { return (used = queues_[kPortInput].NextUsed()).has_value(); }))
     return false;
-  std::string text(AsText(virtio::Get(bench_.memory(), kHeard, used->written)));
+  std::string text(AsText(virtio::Get(bench_.memory(), heard, used->written)));
   return text == "to the guest" || text == "x";
 }
 
 bool Driver::BlockWorks() {
-  constexpr uint64_t kHeader = kBuffers, kData = kBuffers + 0x1000, kDone = kBuffers + 0x2000;
+  const uint64_t header_at = buffers_, data = buffers_ + 0x1000, done = buffers_ + 0x2000;
   constexpr uint64_t kSector = 3;
   Bytes header;
   AppendLe<uint64_t>(header, 0);
   AppendLe<uint64_t>(header, kSector);
-  virtio::Put(bench_.memory(), kHeader, header);
-  virtio::Put(bench_.memory(), kDone, Bytes{0xee});
-  queue().Add({{kHeader, 16, false}, {kData, 512, true}, {kDone, 1, true}});
+  virtio::Put(bench_.memory(), header_at, header);
+  virtio::Put(bench_.memory(), done, Bytes{0xee});
+  queue().Add({{header_at, 16, false}, {data, 512, true}, {done, 1, true}});
   Kick(0);
   if (!Eventually([this] { return queue().used_index() == 1; })) return false;
   Bytes expected(512);
   auto read = sys::ReadAt(bench_.disk(), expected.data(), expected.size(), kSector * 512);
-  return read.ok() && virtio::Get(bench_.memory(), kDone, 1)[0] == 0 &&
-         virtio::Get(bench_.memory(), kData, 512) == expected;
+  return read.ok() && virtio::Get(bench_.memory(), done, 1)[0] == 0 &&
+         virtio::Get(bench_.memory(), data, 512) == expected;
 }
 
 bool Driver::RngWorks() {
-  virtio::Put(bench_.memory(), kBuffers, Bytes(64));
-  queue().Add({{kBuffers, 64, true}});
+  virtio::Put(bench_.memory(), buffers_, Bytes(64));
+  queue().Add({{buffers_, 64, true}});
   Kick(0);
   if (!Eventually([this] { return queue().used_index() == 1; })) return false;
   return queue().NextUsed()->written == 64 &&
-         virtio::Get(bench_.memory(), kBuffers, 64) != Bytes(64);
+         virtio::Get(bench_.memory(), buffers_, 64) != Bytes(64);
 }
 
 }  // namespace boxlite::hostile_test

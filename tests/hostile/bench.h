@@ -1,7 +1,7 @@
-// Bench: a raw machine with a console, an entropy device and a disk as the kvm engine has them:
-// their registers on the bus, kicks by ioeventfd to a loop on a thread of its own, disk threads.
-// And the driver of each, which lays out its rings from here and has every access to a register
-// done by the guest.
+// Bench: a raw machine of two processors with a console, an entropy device and a disk as the kvm
+// engine has them: their registers on the bus, kicks by ioeventfd to a loop on a thread of its own,
+// disk threads. And the driver of each, which lays out its rings from here and has every access to
+// a register done by the guest.
 //
 // Thread rule: the test's thread.
 #pragma once
@@ -39,10 +39,11 @@ constexpr Target kTargets[] = {
     {"Rng", machine::Slot::kRng, 0, 8, true},
 };
 
-// Where the drivers lay out theirs.
+// Where the drivers lay out theirs; those of the second processor's so much further on.
 constexpr uint64_t kRings = 2 * kMib, kRingSpace = 0x2000;
 constexpr uint64_t kBuffers = 3 * kMib;  // one MiB
-constexpr uint64_t kTables = 4 * kMib;   // indirect ones; one MiB
+constexpr uint64_t kCpuSpace = 0x80000;
+constexpr uint64_t kTables = 4 * kMib;  // indirect ones; one MiB
 
 // Registers, virtio 1.2, section 4.2.2; and bits of Status.
 constexpr uint64_t kQueueSelect = 0x30, kQueueReady = 0x44, kNotify = 0x50, kInterruptStatus = 0x60,
@@ -66,7 +67,7 @@ class Agent : public virtio::PortListener {
 // Every access is a step of the guest's.
 class GuestRegisters : public kvm::BusDevice {
  public:
-  GuestRegisters(RawMachine& machine, machine::Slot slot);
+  GuestRegisters(RawMachine& machine, machine::Slot slot, uint32_t cpu);
   void Read(uint64_t offset, std::span<uint8_t> data) override;
   void Write(uint64_t offset, ByteSpan data) override;
   uint64_t base() const { return base_; }
@@ -74,11 +75,13 @@ class GuestRegisters : public kvm::BusDevice {
  private:
   RawMachine& machine_;
   const uint64_t base_;
+  const uint32_t cpu_;
 };
 
 class Bench {
  public:
-  static Result<std::unique_ptr<Bench>> Create();
+  // With a small disk of its own, or that one.
+  static Result<std::unique_ptr<Bench>> Create(UniqueFd disk = {});
   ~Bench();
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
@@ -90,6 +93,8 @@ class Bench {
   // Runs on the loop's thread. What was kicked before has been served when two of them are done.
   void OnLoop(const std::function<void()>& task);
   void Settle();
+  // Returns when the disk's threads have done what was to be done until now.
+  void SettleDisk();
   void Say(std::string_view text);
   std::string Heard();
 
@@ -97,6 +102,7 @@ class Bench {
   Bench() = default;
   Result<void> AddDevices();
 
+  static constexpr size_t kDiskThreads = 2;
   UniqueFd disk_;  // the same file as the device's
   std::unique_ptr<RawMachine> machine_;
   std::unique_ptr<loop::Loop> loop_;
@@ -109,7 +115,8 @@ class Bench {
 
 class Driver {
  public:
-  Driver(Bench& bench, const Target& target);
+  // On one of the guest's processors, each of which has rings and buffers of its own.
+  Driver(Bench& bench, const Target& target, uint32_t cpu = 0);
 
   virtio::DriverRegisters& registers() { return registers_; }
   GuestRegisters& guest() { return guest_; }
@@ -139,6 +146,7 @@ class Driver {
 
   Bench& bench_;
   const Target target_;
+  const uint64_t rings_, buffers_;
   GuestRegisters guest_;
   virtio::DriverRegisters registers_{guest_};
   std::vector<virtio::DriverQueue> queues_;

@@ -10,14 +10,18 @@
 namespace boxlite::hostile_test {
 namespace {
 
-constexpr uint64_t kTableRegister = 0x1f00, kNoTableRegister = 0x1f10;
-constexpr uint64_t kInterruptTable = 0x4000;
+// What a processor has of its own.
+struct Own {
+  uint64_t code, table_register, stack, interrupt_table, script;
+};
+constexpr Own kOwn[kMaxRawCpus] = {{0x1000, 0x1f00, 0x3000, 0x4000, 0x20000},
+                                   {0x12000, 0x12f00, 0x14000, 0x15000, 0x30000}};
+constexpr uint64_t kNoTableRegister = 0x1f10;
 constexpr uint64_t kMoreTables = 0xc000;  // after those of the first GiB; four pages
-constexpr uint64_t kScript = 0x20000;
 constexpr size_t kStepSize = 32;
-constexpr size_t kMaxSteps = (kGuestEnd - kScript) / kStepSize;
+constexpr size_t kMaxSteps = (kGuestEnd - kOwn[1].script) / kStepSize;
 
-// What runs around the steps, at kEntry. RSI is the step that runs.
+// What runs around the steps; the addresses are the first processor's. RSI is the step that runs.
 constexpr uint8_t kFrame[] = {
     0xbc, 0x00, 0x30, 0x00, 0x00,                    //         mov esp, 0x3000
     0x0f, 0x01, 0x1c, 0x25, 0x00, 0x1f, 0x00, 0x00,  //         lidt [kTableRegister]
@@ -43,10 +47,12 @@ constexpr uint8_t kFrame[] = {
     0xbc, 0x00, 0x30, 0x00, 0x00,                    //         mov esp, 0x3000
     0xeb, 0xe4,                                      //         jmp onward
 };
-constexpr uint64_t kCells = kEntry + 0x50;
-constexpr uint64_t kGpHandler = kEntry + 0x36, kUdHandler = kEntry + 0x3a,
-                   kPfHandler = kEntry + 0x3e;
-static_assert(sizeof kFrame <= kCells - kEntry);
+// Offsets in it.
+constexpr uint64_t kNext = 0x0d, kCells = 0x50;
+constexpr uint64_t kGpHandler = 0x36, kUdHandler = 0x3a, kPfHandler = 0x3e;
+constexpr size_t kStackIn = 1, kTableRegisterIn = 9, kPortIn = 14, kScriptIn = 20, kCellsIn = 39,
+                 kFaultStackIn = 71;
+static_assert(sizeof kFrame <= kCells);
 
 // One for each Op: address in RDI, value in RAX, which is also what was read.
 using Cell = std::array<uint8_t, 16>;
@@ -98,15 +104,34 @@ Bytes TableRegister(uint16_t limit, uint64_t base) {
   return bytes;
 }
 
-bool PutInterruptTable(kvm::GuestMemory& memory) {
+bool PutInterruptTable(kvm::GuestMemory& memory, const Own& own) {
   constexpr uint32_t kPageFault = 14;
   Bytes table(kvm::kPageSize);
-  PutGate(table, kInvalidOpcode, kUdHandler);
-  PutGate(table, kGeneralProtection, kGpHandler);
-  PutGate(table, kPageFault, kPfHandler);
-  return memory.Write(kInterruptTable, table) &&
-         memory.Write(kTableRegister, TableRegister(kvm::kPageSize - 1, kInterruptTable)) &&
+  PutGate(table, kInvalidOpcode, own.code + kUdHandler);
+  PutGate(table, kGeneralProtection, own.code + kGpHandler);
+  PutGate(table, kPageFault, own.code + kPfHandler);
+  return memory.Write(own.interrupt_table, table) &&
+         memory.Write(own.table_register, TableRegister(kvm::kPageSize - 1, own.interrupt_table)) &&
          memory.Write(kNoTableRegister, TableRegister(0, 0));
+}
+
+bool PutCode(kvm::GuestMemory& memory, uint32_t cpu) {
+  const Own& own = kOwn[cpu];
+  Bytes frame(std::begin(kFrame), std::end(kFrame));
+  auto set = [](uint8_t* at, uint64_t value) { StoreLe(at, static_cast<uint32_t>(value)); };
+  set(frame.data() + kStackIn, own.stack);
+  set(frame.data() + kFaultStackIn, own.stack);
+  set(frame.data() + kTableRegisterIn, own.table_register);
+  set(frame.data() + kPortIn, uint64_t{kTurnstilePort} + cpu);
+  set(frame.data() + kScriptIn, own.script);
+  set(frame.data() + kCellsIn, own.code + kCells);
+  bool put = memory.Write(own.code, frame);
+  for (size_t i = 0; i < std::size(kCode); ++i) {
+    Cell cell = kCode[i];
+    if (i == static_cast<size_t>(Op::kEnd)) set(cell.data() + 1, own.code + kNext);
+    put = put && memory.Write(own.code + kCells + i * sizeof cell, cell);
+  }
+  return put && PutInterruptTable(memory, own);
 }
 
 // Pages of 2 MiB for the GiBs after the first.
@@ -126,16 +151,18 @@ bool PutMorePageTables(kvm::GuestMemory& memory) {
 
 }  // namespace
 
+uint64_t EntryOf(uint32_t cpu) {
+  return kOwn[cpu].code;
+}
+
 Result<void> PutRawGuest(kvm::GuestMemory& memory) {
-  bool put = memory.Write(kEntry, kFrame);
-  for (size_t i = 0; i < std::size(kCode); ++i)
-    put = put && memory.Write(kCells + i * sizeof(Cell), kCode[i]);
-  put = put && PutInterruptTable(memory) && PutMorePageTables(memory);
+  bool put = PutMorePageTables(memory);
+  for (uint32_t cpu = 0; cpu < kMaxRawCpus; ++cpu) put = put && PutCode(memory, cpu);
   if (!put) return Error(Code::kInternal, "the raw guest does not fit into memory");
   return {};
 }
 
-Result<void> PutScript(kvm::GuestMemory& memory, const Script& script) {
+Result<void> PutScript(kvm::GuestMemory& memory, const Script& script, uint32_t cpu) {
   Bytes bytes;
   for (const Step& step : script) {
     AppendLe<uint32_t>(bytes, static_cast<uint32_t>(step.op));
@@ -145,14 +172,14 @@ Result<void> PutScript(kvm::GuestMemory& memory, const Script& script) {
     AppendLe<uint64_t>(bytes, step.result);
   }
   bytes.resize(bytes.size() + kStepSize);  // kEnd
-  if (script.size() >= kMaxSteps || !memory.Write(kScript, bytes))
+  if (script.size() >= kMaxSteps || !memory.Write(kOwn[cpu].script, bytes))
     return Error(Code::kInvalidArgument, "a script is too long");
   return {};
 }
 
-Script TakeScript(const kvm::GuestMemory& memory, size_t steps) {
+Script TakeScript(const kvm::GuestMemory& memory, size_t steps, uint32_t cpu) {
   Bytes bytes(steps * kStepSize);
-  if (!memory.Read(kScript, bytes)) return {};
+  if (!memory.Read(kOwn[cpu].script, bytes)) return {};
   ByteReader reader(bytes);
   Script script;
   for (size_t i = 0; i < steps; ++i) {

@@ -60,17 +60,19 @@ using Script = std::vector<Step>;
 constexpr uint32_t kInvalidOpcode = 6;
 constexpr uint32_t kGeneralProtection = 13;
 
-constexpr uint16_t kTurnstilePort = 0x510;
-constexpr uint64_t kEntry = 0x1000;
+constexpr uint32_t kMaxRawCpus = 2;
+constexpr uint16_t kTurnstilePort = 0x510;  // the first processor's; the second's is the next
 // What is below it is the guest's own: code, stack, tables, script.
 constexpr uint64_t kGuestEnd = 0x40000;
 
 // Puts the code and its tables into memory: all of the first 5 GiB is mapped to itself, after
 // kvm::SetBootRegisters has mapped the first.
 Result<void> PutRawGuest(kvm::GuestMemory& memory);
-Result<void> PutScript(kvm::GuestMemory& memory, const Script& script);
+// A processor's first instruction.
+uint64_t EntryOf(uint32_t cpu);
+Result<void> PutScript(kvm::GuestMemory& memory, const Script& script, uint32_t cpu);
 // The script after it ran.
-Script TakeScript(const kvm::GuestMemory& memory, size_t steps);
+Script TakeScript(const kvm::GuestMemory& memory, size_t steps, uint32_t cpu);
 
 // The guest reads it and waits there between scripts.
 class Turnstile : public kvm::BusDevice {

@@ -1,7 +1,9 @@
 #include "hostile/raw_machine.h"
 
 #include <gtest/gtest.h>
+#include <linux/kvm.h>
 
+#include "base/sys.h"
 #include "kvm/boot_x86_64.h"
 #include "kvm/layout.h"
 
@@ -32,8 +34,8 @@ Bytes PatternOf(const Place& place) {
 
 }  // namespace
 
-Result<std::unique_ptr<RawMachine>> RawMachine::Create() {
-  std::unique_ptr<RawMachine> machine(new RawMachine);
+Result<std::unique_ptr<RawMachine>> RawMachine::Create(uint32_t cpus) {
+  std::unique_ptr<RawMachine> machine(new RawMachine(cpus));
   BOXLITE_TRY(machine->Build());
   return machine;
 }
@@ -46,14 +48,24 @@ Result<void> RawMachine::Build() {
   interrupts_.emplace(
       [this](uint64_t address, uint32_t data) { vm_->SendInterrupt(address, data); });
   BOXLITE_TRY(registers_.Add(kvm::kIoApic, kvm::kIoApicSize, *interrupts_));
-  BOXLITE_TRY(ports_.Add(kTurnstilePort, 1, turnstile_));
-  vcpu_ = BOXLITE_TRY(kvm::Vcpu::Create(*host_, *vm_, 0, {ports_, registers_}));
-  BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), vcpu_->fd(), 0, 1));
-  BOXLITE_TRY(kvm::SetBootRegisters(vcpu_->fd(), *memory_, {kvm::BootMode::kLong64, kEntry, 0}));
+  for (uint32_t index = 0; index < cpus_.size(); ++index) BOXLITE_TRY(AddCpu(index));
   for (const Place& place : kForbidden)
     if (!memory_->Write(place.address, PatternOf(place)))
       return Error(Code::kInternal, "the pattern does not fit into memory");
   return PutRawGuest(*memory_);
+}
+
+Result<void> RawMachine::AddCpu(uint32_t index) {
+  auto count = static_cast<uint32_t>(cpus_.size());
+  Cpu& cpu = cpus_[index];
+  BOXLITE_TRY(ports_.Add(kTurnstilePort + uint64_t{index}, 1, cpu.turnstile));
+  cpu.vcpu = BOXLITE_TRY(kvm::Vcpu::Create(*host_, *vm_, index, {ports_, registers_}));
+  int fd = cpu.vcpu->fd();
+  BOXLITE_TRY(kvm::SetUpVcpu(host_->fd(), fd, index, count));
+  // One that is not the first waits to be started by another's APIC, which is not the point here.
+  kvm_mp_state runs{KVM_MP_STATE_RUNNABLE};
+  BOXLITE_TRY(sys::Ioctl(fd, KVM_SET_MP_STATE, &runs, "/dev/kvm: start a processor"));
+  return kvm::SetBootRegisters(fd, *memory_, {kvm::BootMode::kLong64, EntryOf(index), 0});
 }
 
 RawMachine::~RawMachine() {
@@ -61,53 +73,68 @@ RawMachine::~RawMachine() {
 }
 
 Result<void> RawMachine::Start() {
-  kvm::VcpuEvents events;
-  events.on_thread = [] {};
-  events.on_end = [this](kvm::VcpuEnd end) {
-    std::lock_guard lock(mutex_);
-    end_ = std::move(end);
-    ended_.notify_all();
-  };
-  BOXLITE_TRY(vcpu_->Start(gate_, std::move(events)));
+  for (uint32_t index = 0; index < cpus_.size(); ++index) BOXLITE_TRY(StartCpu(index));
   gate_.Open();
-  if (!turnstile_.WaitUntilBack(kPatience))
-    return Error(Code::kTimeout, "the raw guest does not come up");
+  for (Cpu& cpu : cpus_)
+    if (!cpu.turnstile.WaitUntilBack(kPatience))
+      return Error(Code::kTimeout, "the raw guest does not come up");
   return {};
 }
 
-Script RawMachine::Run(const Script& script) {
-  Begin(script);
-  return Finish();
+Result<void> RawMachine::StartCpu(uint32_t index) {
+  kvm::VcpuEvents events;
+  events.on_thread = [] {};
+  events.on_end = [this, index](kvm::VcpuEnd end) {
+    std::lock_guard lock(mutex_);
+    cpus_[index].end = std::move(end);
+    ended_.notify_all();
+  };
+  return cpus_[index].vcpu->Start(gate_, std::move(events));
 }
 
-void RawMachine::Begin(const Script& script) {
-  Result<void> put = PutScript(*memory_, script);
+Script RawMachine::Run(const Script& script, uint32_t cpu) {
+  Begin(script, cpu);
+  return Finish(cpu);
+}
+
+void RawMachine::Begin(const Script& script, uint32_t cpu) {
+  Result<void> put = PutScript(*memory_, script, cpu);
   ASSERT_TRUE(put.ok()) << put.error().message();
-  steps_ = script.size();
-  turnstile_.LetThrough();
+  cpus_[cpu].steps = script.size();
+  cpus_[cpu].turnstile.LetThrough();
 }
 
-Script RawMachine::Finish() {
-  bool back = turnstile_.WaitUntilBack(kPatience);
+Script RawMachine::Finish(uint32_t cpu) {
+  size_t steps = cpus_[cpu].steps;
+  bool back = IsBack(kPatience, cpu);
   EXPECT_TRUE(back) << "the raw guest does not come back";
   // Steps that did nothing, so that who reads a result has one.
-  return back ? TakeScript(*memory_, steps_) : Script(steps_);
+  return back ? TakeScript(*memory_, steps, cpu) : Script(steps);
+}
+
+bool RawMachine::IsBack(std::chrono::milliseconds limit, uint32_t cpu) {
+  return cpus_[cpu].turnstile.WaitUntilBack(limit);
 }
 
 bool RawMachine::Leave() {
-  if (!vcpu_) return true;
   gate_.Close();
-  // First, so that a guest that is let through does not begin its last script once more.
-  vcpu_->Kick();
-  turnstile_.Open();
-  return vcpu_->Join(static_cast<uint32_t>(kPatience.count()));
+  bool left = true;
+  for (Cpu& cpu : cpus_) {
+    if (!cpu.vcpu) continue;
+    // First, so that a guest that is let through does not begin its last script once more.
+    cpu.vcpu->Kick();
+    cpu.turnstile.Open();
+    left = cpu.vcpu->Join(static_cast<uint32_t>(kPatience.count())) && left;
+  }
+  return left;
 }
 
 std::optional<kvm::VcpuEnd> RawMachine::WaitForEnd() {
   std::unique_lock lock(mutex_);
-  bool ended = ended_.wait_for(lock, kPatience, [this] { return end_.has_value(); });
+  const std::optional<kvm::VcpuEnd>& end = cpus_.front().end;
+  bool ended = ended_.wait_for(lock, kPatience, [&end] { return end.has_value(); });
   EXPECT_TRUE(ended) << "the vCPU goes on";
-  return end_;
+  return end;
 }
 
 std::optional<uint64_t> RawMachine::Trespass() const {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "hostile/eventually.h"
 #include "hostile/raw_guest.h"
@@ -27,7 +28,8 @@ constexpr uint64_t kMemoryEnd = 0x1'0000'0000 + kHighMemory;
 
 class RawMachine {
  public:
-  static Result<std::unique_ptr<RawMachine>> Create();
+  // Of one processor, or two.
+  static Result<std::unique_ptr<RawMachine>> Create(uint32_t cpus = 1);
   // The guest leaves.
   ~RawMachine();
   RawMachine(const RawMachine&) = delete;
@@ -45,35 +47,43 @@ class RawMachine {
 
   // Does the steps and says what came of them; nothing, and a failure of the test, where the guest
   // does not come back.
-  Script Run(const Script& script);
+  Script Run(const Script& script, uint32_t cpu = 0);
   // The same in two: in between the guest is at it.
-  void Begin(const Script& script);
-  Script Finish();
+  void Begin(const Script& script, uint32_t cpu = 0);
+  Script Finish(uint32_t cpu = 0);
+  // Whether it came back, after this long at most.
+  bool IsBack(std::chrono::milliseconds limit, uint32_t cpu = 0);
 
-  // Has the guest leave, from whatever it does. Whether its thread ended.
+  // Has the guest leave, from whatever it does. Whether its threads ended.
   bool Leave();
-  // How the vCPU ended; nothing, and a failure of the test, where it goes on.
+  // How the first vCPU ended; nothing, and a failure of the test, where it goes on.
   std::optional<kvm::VcpuEnd> WaitForEnd();
 
   // The first address at which the pattern is not what it was.
   std::optional<uint64_t> Trespass() const;
 
  private:
-  RawMachine() : gate_(1, [] {}) {}
+  struct Cpu {
+    Turnstile turnstile;
+    size_t steps = 0;
+    std::optional<kvm::VcpuEnd> end;  // guarded by mutex_
+    std::unique_ptr<kvm::Vcpu> vcpu;
+  };
+
+  explicit RawMachine(uint32_t cpus) : gate_(cpus, [] {}), cpus_(cpus) {}
   Result<void> Build();
+  Result<void> AddCpu(uint32_t index);
+  Result<void> StartCpu(uint32_t index);
 
   std::optional<kvm::Host> host_;
   std::unique_ptr<kvm::GuestMemory> memory_;
   std::unique_ptr<kvm::Vm> vm_;
   kvm::Bus ports_, registers_;
   std::optional<kvm::IoApic> interrupts_;
-  Turnstile turnstile_;
   kvm::RunGate gate_;
-  size_t steps_ = 0;
   std::mutex mutex_;
   std::condition_variable ended_;
-  std::optional<kvm::VcpuEnd> end_;  // guarded by mutex_
-  std::unique_ptr<kvm::Vcpu> vcpu_;  // goes first
+  std::vector<Cpu> cpus_;  // go first
 };
 
 }  // namespace boxlite::hostile_test
