@@ -144,6 +144,7 @@ void HeldDisk::Answer(const Request& request) {
       init.major = FUSE_KERNEL_VERSION;
       init.minor = ArgumentOf<fuse_init_in>(request.arguments).minor;
       init.max_write = kMaxTransfer;
+      init.flags = FUSE_ASYNC_READ;  // Else who waits for a read cannot even be killed.
       return Reply(request, 0, BytesOf(init));
     case FUSE_LOOKUP:
       if (AsText(request.arguments) != std::string_view(kName, sizeof kName))
