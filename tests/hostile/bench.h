@@ -120,6 +120,7 @@ class Driver {
 
   virtio::DriverRegisters& registers() { return registers_; }
   GuestRegisters& guest() { return guest_; }
+  uint64_t base() const { return guest_.base(); }
   virtio::DriverQueue& queue() { return queues_.at(target_.queue); }
 
   // New rings; up to FEATURES_OK, and their registers.

@@ -137,8 +137,9 @@ std::optional<kvm::VcpuEnd> RawMachine::WaitForEnd() {
   return end;
 }
 
-std::optional<uint64_t> RawMachine::Trespass() const {
+std::optional<uint64_t> RawMachine::Trespass(uint64_t from) const {
   for (const Place& place : kForbidden) {
+    if (place.address < from) continue;
     Bytes expected = PatternOf(place);
     Bytes found(place.size);
     if (!memory_->Read(place.address, found)) return place.address;

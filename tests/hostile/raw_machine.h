@@ -59,8 +59,8 @@ class RawMachine {
   // How the first vCPU ended; nothing, and a failure of the test, where it goes on.
   std::optional<kvm::VcpuEnd> WaitForEnd();
 
-  // The first address at which the pattern is not what it was.
-  std::optional<uint64_t> Trespass() const;
+  // The first address, `from` or above it, at which the pattern is not what it was.
+  std::optional<uint64_t> Trespass(uint64_t from = 0) const;
 
  private:
   struct Cpu {
