@@ -31,6 +31,13 @@ void ConsoleLog::Append(std::string_view bytes) {
   }
 }
 
+void ConsoleLog::AppendOwn(std::string_view line) {
+  if (!line_.empty()) EndLine();
+  Append("boxlite-vm: ");
+  Append(line);
+  Append("\n");
+}
+
 void ConsoleLog::EndLine() {
   if (IsKernelLine(line_)) {
     size_t at = line_.find(kPanic);

@@ -23,6 +23,8 @@ class ConsoleLog {
   ConsoleLog(int file, size_t file_limit) : file_(file), file_limit_(file_limit) {}
 
   void Append(std::string_view bytes);
+  // A line of our own among the guest's.
+  void AppendOwn(std::string_view line);
 
   // Whole lines, the newest last, `limit` bytes at most.
   std::string Tail(size_t limit) const;

@@ -16,6 +16,21 @@ constexpr size_t kDiskThreads = 2;
 constexpr uint64_t kLeaveMs = 2000;  // for the vCPUs to come out of the guest
 static_assert(VirtioSlot::InterruptOf(Slot::kRootDisk) < kvm::kIoApicPins);
 
+const char* NameOf(Slot slot) {
+  switch (slot) {
+    case Slot::kConsole:
+      return "the agent's console";
+    case Slot::kRng:
+      return "the entropy device";
+    case Slot::kScratchDisk:
+      return "the scratch disk";
+    case Slot::kRootDisk:
+      return "the root disk";
+    default:
+      return "a device";
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts) {
@@ -92,9 +107,21 @@ void KvmMachine::CloseWhatBuiltIt() {
 // ---------------------------------------------------------------- devices
 
 Result<void> KvmMachine::AddSlot(Slot slot, const VirtioSlot::MakeDevice& make) {
-  slots_.push_back(
-      BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_, *interrupts_}, slot, make)));
+  auto make_told = [&](virtio::Interrupt& interrupt) {
+    interrupt.TellFailures(
+        [this, slot](const Error& reason, uint32_t number) { Report(slot, reason, number); });
+    return make(interrupt);
+  };
+  slots_.push_back(BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_, *interrupts_}, slot, make_told)));
   return {};
+}
+
+// On whatever thread the device failed, under its locks.
+void KvmMachine::Report(Slot slot, const Error& reason, uint32_t number) {
+  std::string report =
+      std::string(NameOf(slot)) + " stopped until it is reset: " + reason.message();
+  if (number == virtio::Interrupt::kMaxTold) report += "; the next times are not told";
+  mailbox_->Put({Message::Kind::kReport, {}, std::move(report)});
 }
 
 Result<void> KvmMachine::AddConsoleAndRng() {
@@ -236,6 +263,8 @@ void KvmMachine::OnMessages(std::vector<Message> messages) {
       OnParked();
     } else if (message.kind == Message::Kind::kResetAsked) {
       End({EndKind::kReset, ""});
+    } else if (message.kind == Message::Kind::kReport) {
+      if (!ended_ && events_.on_report) events_.on_report(message.report);
     } else {
       ++left_;
       EndKind kind =

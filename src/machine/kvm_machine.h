@@ -48,10 +48,12 @@ class KvmMachine : public Machine {
   const std::vector<std::string>& jail_layers() const override { return no_layers_; }
 
  private:
-  // What comes to the loop from the vCPUs' threads.
+  // What comes to the loop from other threads.
   struct Message {
-    enum class Kind : uint8_t { kParked, kResetAsked, kVcpuEnded } kind = Kind::kParked;
-    kvm::VcpuEnd end;  // kVcpuEnded
+    enum class Kind : uint8_t { kParked, kResetAsked, kVcpuEnded, kReport };
+    Kind kind = Kind::kParked;
+    kvm::VcpuEnd end = {};    // kVcpuEnded
+    std::string report = {};  // kReport
   };
 
   explicit KvmMachine(MachineParts parts);
@@ -65,6 +67,7 @@ class KvmMachine : public Machine {
   Result<void> AddDisks();
   Result<void> AddDisk(Slot slot, UniqueFd file, bool read_only);
   Result<void> AddSlot(Slot slot, const VirtioSlot::MakeDevice& make);
+  void Report(Slot slot, const Error& reason, uint32_t number);
   Result<void> StartProcessors();
   void OnMessages(std::vector<Message> messages);
   void OnParked();
@@ -87,9 +90,9 @@ class KvmMachine : public Machine {
   std::unique_ptr<kvm::SerialPort> serial_;
   kvm::ResetPort reset_;
   AgentPort agent_;
+  std::unique_ptr<loop::Mailbox<Message>> mailbox_;  // goes after all who write to it
   std::unique_ptr<virtio::IoPool> pool_;
   std::vector<std::unique_ptr<VirtioSlot>> slots_;
-  std::unique_ptr<loop::Mailbox<Message>> mailbox_;
   std::unique_ptr<Answers> answers_;
   std::unique_ptr<loop::Timer> deadline_;        // for Stop
   std::unique_ptr<loop::Timer> pause_deadline_;  // for the vCPUs to park

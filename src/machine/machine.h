@@ -71,7 +71,9 @@ enum class ThreadKind : uint8_t { kVcpu, kDisk };
 // Called on the loop, never inside a call of Machine's; but for the last.
 struct MachineEvents {
   std::function<void(std::string_view)> on_console;  // bytes of the serial console
-  std::function<void(MachineEnd)> on_ended;          // once; nothing comes after it
+  // A line for the box's log: why a device has stopped. A few for each device; may be empty.
+  std::function<void(std::string_view)> on_report;
+  std::function<void(MachineEnd)> on_ended;  // once; nothing comes after it
   // On each thread of the machine's own, before it does anything else; may be empty.
   std::function<void(ThreadKind)> on_thread;
 };

@@ -91,7 +91,7 @@ void Block::TakeRequests() {
     Result<bool> taken = TakeRequest();
     if (!taken.ok()) {
       running_ = false;
-      return interrupt_.Fail(taken.TakeError());
+      return interrupt_.Fail(taken.error());
     }
     if (!taken.value() && !queue_->EnableKicks()) return;
   }

@@ -69,9 +69,9 @@ void Console::Clear() {
   control_ = ConsoleControl();
 }
 
-void Console::Fail(Error error) {
+void Console::Fail(const Error& error) {
   Clear();
-  interrupt_.Fail(std::move(error));
+  interrupt_.Fail(error);
 }
 
 void Console::SignalUsed(Queue& queue) {
@@ -111,7 +111,7 @@ void Console::ServeControl() {
     if (served.ok()) served = TakeMessages(output, budget);
     more = output.taken() != before;
   }
-  if (!served.ok()) return Fail(served.TakeError());
+  if (!served.ok()) return Fail(served.error());
   SignalUsed(input);
   SignalUsed(output);
 }
@@ -176,7 +176,7 @@ bool Console::NextOutput(Queue& queue) {
   for (size_t i = 0; !output_ && i < kMaxIdleChains; ++i) {
     auto popped = queue.Pop();
     if (!popped.ok()) {
-      Fail(popped.TakeError());
+      Fail(popped.error());
       return false;
     }
     output_ = popped.TakeValue();
@@ -202,7 +202,7 @@ size_t Console::Fill(Queue& queue, ByteSpan bytes) {
   while (written < bytes.size()) {
     auto popped = queue.Pop();
     if (!popped.ok()) {
-      Fail(popped.TakeError());
+      Fail(popped.error());
       break;
     }
     size_t count = 0;

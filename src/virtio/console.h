@@ -64,7 +64,7 @@ class Console : public Device {
   Result<void> SendMessages(Queue& queue, size_t& budget);
   void SignalUsed(Queue& queue);
   Result<void> RestoreAll(const ConsoleState& state);
-  void Fail(Error error);
+  void Fail(const Error& error);
   void Clear();
 
   kvm::GuestMemory& memory_;

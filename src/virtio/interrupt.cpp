@@ -1,7 +1,5 @@
 #include "virtio/interrupt.h"
 
-#include <utility>
-
 namespace boxlite::virtio {
 
 // The line is raised also where the bit was set already: an edge that came while the guest had the
@@ -16,13 +14,14 @@ void Interrupt::SignalConfigChange() {
   Signal(kConfigChange);
 }
 
-void Interrupt::Fail(Error reason) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(reason);
-  }
-  failed_.store(true);
+void Interrupt::Fail(const Error& reason) {
+  if (!failed_.exchange(true)) Tell(reason);
   Signal(kConfigChange);
+}
+
+void Interrupt::Tell(const Error& reason) {
+  std::lock_guard lock(mutex_);
+  if (told_ && times_told_ < kMaxTold) told_(reason, ++times_told_);
 }
 
 void Interrupt::Clear() {
@@ -35,11 +34,6 @@ void Interrupt::Restore(uint32_t status, uint32_t generation, bool failed) {
   generation_.store(generation);
   failed_.store(failed);
   if (status_.load() != 0) line_.Raise();
-}
-
-std::optional<Error> Interrupt::failure() const {
-  std::lock_guard lock(mutex_);
-  return failure_;
 }
 
 }  // namespace boxlite::virtio

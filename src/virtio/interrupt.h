@@ -2,14 +2,15 @@
 // ConfigGeneration and the bit DEVICE_NEEDS_RESET of Status say (virtio 1.2, sections 4.2.2 and
 // 2.1.2), so that a device needs nothing of its transport.
 //
-// Thread rule: any thread, with a device's lock held or not; it calls nobody but the line, which
-// never blocks.
+// Thread rule: any thread, with a device's lock held or not; it calls nobody but the line and who
+// is told of failures, neither of which blocks.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
-#include <optional>
+#include <utility>
 
 #include "base/result.h"
 #include "kvm/interrupt_line.h"
@@ -20,6 +21,11 @@ class Interrupt {
  public:
   static constexpr uint32_t kUsedBuffer = 1;
   static constexpr uint32_t kConfigChange = 2;
+  // A driver can reset its device and break it again without end; who is told must not drown in it.
+  static constexpr uint32_t kMaxTold = 8;
+
+  // `number` counts from 1 to kMaxTold; after that nobody is told any more.
+  using Told = std::function<void(const Error& reason, uint32_t number)>;
 
   // `line` outlives the object.
   explicit Interrupt(kvm::InterruptLine& line) : line_(line) {}
@@ -27,11 +33,15 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
+  // Before the guest runs: who is told why the device failed, on the thread where it did. It is
+  // called with locks held and must not block.
+  void TellFailures(Told told) { told_ = std::move(told); }
+
   // For devices. Fail: the driver broke the protocol, or the device cannot go on; it does nothing
-  // more until it is reset. The first reason is kept.
+  // more until it is reset. Until then the first reason is the one that is told.
   void SignalUsedBuffer() { Signal(kUsedBuffer); }
   void SignalConfigChange();
-  void Fail(Error reason);
+  void Fail(const Error& reason);
 
   // For the transport.
   uint32_t status() const { return status_.load(); }
@@ -42,18 +52,17 @@ class Interrupt {
   // An interrupt that was pending is raised again.
   void Restore(uint32_t status, uint32_t generation, bool failed);
 
-  // Why the device failed, for a log; nothing where it did not.
-  std::optional<Error> failure() const;
-
  private:
   void Signal(uint32_t bit);
+  void Tell(const Error& reason);
 
   kvm::InterruptLine& line_;  // outlives this object
   std::atomic<uint32_t> status_ = 0;
   std::atomic<uint32_t> generation_ = 0;
   std::atomic<bool> failed_ = false;
-  mutable std::mutex mutex_;
-  std::optional<Error> failure_;  // guarded by mutex_
+  std::mutex mutex_;
+  Told told_;                // called with mutex_ held
+  uint32_t times_told_ = 0;  // guarded by mutex_
 };
 
 }  // namespace boxlite::virtio

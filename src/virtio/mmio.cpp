@@ -218,7 +218,7 @@ void MmioTransport::Activate() {
     auto size = static_cast<uint16_t>(set.size > UINT16_MAX ? 0 : set.size);
     auto queue = Queue::Create(memory_, {size, set.descriptors, set.driver, set.device},
                                device_.queue_max_size(i), registers_.driver_features);
-    if (!queue.ok()) return interrupt_.Fail(queue.TakeError());
+    if (!queue.ok()) return interrupt_.Fail(queue.error());
     queues[i] = queue.TakeValue();
   }
   device_.Activate(registers_.driver_features, std::move(queues));

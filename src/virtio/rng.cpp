@@ -30,7 +30,7 @@ void Rng::Kick(size_t index) {
   Result<void> served = Serve(*queue_);
   if (!served.ok()) {
     queue_.reset();
-    interrupt_.Fail(served.TakeError());
+    interrupt_.Fail(served.error());
     return;
   }
   if (queue_->NeedsInterrupt()) interrupt_.SignalUsedBuffer();

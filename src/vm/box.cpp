@@ -49,6 +49,7 @@ Result<void> Box::Start() {
   BOXLITE_TRY(StartSignals());
   machine::MachineEvents events;
   events.on_console = [this](std::string_view bytes) { OnConsole(bytes); };
+  events.on_report = [this](std::string_view line) { console_.AppendOwn(line); };
   events.on_ended = [this](const machine::MachineEnd& end) { OnMachineEnded(end); };
   events.on_thread = parts_.on_thread;
   BOXLITE_TRY(parts_.machine->Start(loop_, std::move(events)));

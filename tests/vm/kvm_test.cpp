@@ -8,6 +8,10 @@
 
 #include "hostile/eventually.h"
 #include "hostile/held_disk.h"
+#include "kvm/layout.h"
+#include "machine/machine.h"
+#include "unit/kvm/kernel_image.h"
+#include "virtio/interrupt.h"
 #include "vm/box_process.h"
 #include "vm/failed_launch.h"
 
@@ -60,6 +64,65 @@ TEST(Kvm, KernelThatIsNone_IsToldBeforeAnythingRuns) {
   EXPECT_EQ(CodeOf(failure), Code::kEngine);
   EXPECT_THAT(failure.refusal.message, HasSubstr("ELF"));
   EXPECT_EQ(failure.exit.reason, proto::ExitReason::kBoot);
+}
+
+void AppendCode(Bytes& code, std::initializer_list<uint8_t> bytes, uint32_t value) {
+  code.insert(code.end(), bytes);
+  AppendLe(code, value);
+}
+
+// Instead of Linux: starts the entropy device with a queue of no entries, which breaks it, resets
+// it, and so on a thousand times; then says so, and halts.
+Bytes CodeThatBreaksADevice() {
+  constexpr uint64_t kRng =
+      kvm::kMmioStart + static_cast<uint64_t>(machine::Slot::kRng) * kvm::kMmioSize;
+  constexpr std::pair<uint8_t, uint32_t> kWrites[] = {{0x70, 0}, {0x70, 1}, {0x70, 3},
+                                                      {0x24, 1}, {0x20, 1}, {0x70, 11},
+                                                      {0x30, 0}, {0x44, 1}, {0x70, 15}};
+  Bytes code;
+  AppendCode(code, {0xbf}, static_cast<uint32_t>(kRng));  //       mov edi, registers
+  AppendCode(code, {0xb9}, 1000);                         //       mov ecx, 1000
+  size_t again = code.size();
+  for (auto [offset, value] : kWrites)
+    AppendCode(code, {0xc7, 0x47, offset}, value);  //             mov dword [edi+offset], value
+  code.push_back(0x49);                             //             dec ecx
+  auto back = static_cast<uint8_t>(again - (code.size() + 2));
+  code.insert(code.end(), {0x75, back});                  //                jnz again
+  AppendCode(code, {0x66, 0xba, 0xf8, 0x03, 0xb8}, '!');  //       mov dx, serial; mov eax, '!'
+  AppendCode(code, {0xee, 0xb8}, '\n');                   //       out dx, al; mov eax, '\n'
+  code.insert(code.end(), {0xee, 0xfa, 0xf4});            //                out dx, al; cli; hlt
+  return code;
+}
+
+size_t CountOf(const std::string& words, const std::string& text) {
+  size_t count = 0;
+  for (size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
+    ++count;
+  return count;
+}
+
+TEST(Kvm, GuestThatBreaksItsDeviceWithoutEnd_IsLoggedAFewTimes) {
+  constexpr uint32_t kEntry = 0x10'0000;
+  Bytes code = CodeThatBreaksADevice();
+  kvm::KernelImage image(kEntry);
+  image.Segment(kEntry, code, code.size()).Notes(kvm::PvhNote(kEntry));
+  UniqueFd kernel = image.File();
+  BoxFiles files = DefaultFiles();
+  files.kernel = "/proc/self/fd/" + std::to_string(kernel.get());
+  BoxProcess box(files);
+  uint32_t launch = box.owner().Open(BoxProcess::DefaultLaunch());
+  const std::string line =
+      "\nboxlite-vm: the entropy device stopped until it is reset: the driver sets up a queue of "
+      "size 0";
+  EXPECT_TRUE(Eventually([&] {
+    std::string log = "\n" + box.Log();
+    return CountOf("!\n", log) == 1 && CountOf(line, log) >= virtio::Interrupt::kMaxTold;
+  })) << box.Log();
+  box.owner().Send(proto::Kind::kCancel, launch, {});
+  box.owner().Refused(launch);
+  EXPECT_EQ(box.WaitEnd(), 0);
+  EXPECT_EQ(CountOf(line, "\n" + box.Log()), virtio::Interrupt::kMaxTold);
+  EXPECT_EQ(CountOf("the next times are not told", box.Log()), 1u);
 }
 
 // A read that hangs holds a disk's thread. It neither keeps a box from being stopped nor its

@@ -31,6 +31,19 @@ TEST(ConsoleLog, ControlCharacters_NeverComeOut) {
   EXPECT_EQ(log.Tail(100), "?[2J?\tplain?\n");
 }
 
+TEST(ConsoleLog, OwnLine_EndsTheGuests) {
+  ConsoleLog log(-1, 0);
+  log.Append("[    1.5] half a li");
+  log.AppendOwn("the root disk stopped: Kernel panic - not syncing\x1b");
+  log.Append("ne\n");
+  log.AppendOwn("again");
+  EXPECT_EQ(log.Tail(200),
+            "[    1.5] half a li\n"
+            "boxlite-vm: the root disk stopped: Kernel panic - not syncing?\n"
+            "ne\nboxlite-vm: again\n");
+  EXPECT_EQ(log.panic(), "");
+}
+
 TEST(ConsoleLog, EndlessLine_IsCut) {
   ConsoleLog log(-1, 0);
   log.Append(std::string(100'000, 'x'));
