@@ -2,6 +2,7 @@
 // disk threads with completions. For ThreadSanitizer, and for what must hold whoever comes first.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <thread>
 
 #include "unit/virtio/block_driver.h"
@@ -14,6 +15,34 @@ namespace {
 
 constexpr uint64_t kDiskSize = 1024 * 1024;
 constexpr uint64_t kStatus = DriverRegisters::kStatus;
+
+// Two vCPUs reset and start a device against each other, over rings that always have chains, while
+// the loop does what `serve` is.
+void StartAgainstEachOther(MmioTransport& transport, uint64_t features,
+                           const std::vector<const DriverQueue*>& queues,
+                           const std::function<void()>& serve) {
+  std::atomic<bool> stop = false;
+  std::thread loop([&] {
+    while (!stop) serve();
+  });
+  auto restart = [&] {
+    DriverRegisters registers(transport);
+    for (int i = 0; i < 200; ++i) {
+      registers.Negotiate(features);
+      for (uint32_t index = 0; index < queues.size(); ++index)
+        if (queues[index]) registers.SetQueue(index, queues[index]->config());
+      registers.DriverOk();
+      for (uint32_t index = 0; index < queues.size(); ++index)
+        registers.Write(MmioTransport::kNotifyOffset, index);
+      registers.Write(0x064, registers.Read(0x060));
+    }
+  };
+  std::thread vcpu(restart);
+  restart();
+  vcpu.join();
+  stop = true;
+  loop.join();
+}
 
 class BlockThreads : public testing::Test {
  protected:
@@ -84,30 +113,12 @@ TEST_F(BlockThreads, ResetWhileRequestsRun_NothingIsTouchedAfterwards) {
   }
 }
 
-// Two vCPUs reset and start the device against each other, over a ring that always has requests.
 TEST_F(BlockThreads, RegistersFromTwoVcpus_WhileKicked_EndInAWorkingDevice) {
   Start();
   for (uint32_t slot = 0; slot < 16; ++slot)
     driver_->Request(slot, kIn, 0, {{kBuffers + 4096 * uint64_t{slot}, 512, true}});
-  std::atomic<bool> stop = false;
-  std::thread loop([&] {
-    while (!stop) block_->Kick(0);
-  });
-  auto restart = [this] {
-    DriverRegisters registers(transport_);
-    for (int i = 0; i < 200; ++i) {
-      registers.Negotiate(kTransportFeatures);
-      registers.SetQueue(0, driver_->queue.config());
-      registers.DriverOk();
-      registers.Write(MmioTransport::kNotifyOffset, 0);
-      registers.Write(0x064, registers.Read(0x060));
-    }
-  };
-  std::thread vcpu(restart);
-  restart();
-  vcpu.join();
-  stop = true;
-  loop.join();
+  StartAgainstEachOther(transport_, kTransportFeatures, {&driver_->queue},
+                        [this] { block_->Kick(0); });
   Start();
   int seen = line_.count();
   driver_->Request(0, kFlush, 0, {});
@@ -212,6 +223,53 @@ TEST_F(ConsoleThreads, ResetWhileRead_EndsInSilence) {
   stop = true;
   host.join();
   EXPECT_FALSE(interrupt_.failed());
+}
+
+TEST_F(ConsoleThreads, RegistersFromTwoVcpus_WhileReadAndWritten_EndInAWorkingDevice) {
+  MmioTransport transport(*memory_, console_, interrupt_);
+  for (DriverQueue* queue : {&driver_.control_input, &driver_.port_input})
+    for (uint64_t i = 0; i < 8; ++i) queue->Add({{kBuffers + 4096 * i, 4096, true}});
+  for (uint16_t event : {0, 3, 6}) {
+    uint64_t message = kBuffers + 0x10000 + 8u * event;
+    Put(*memory_, message, ConsoleDriver::Message(1, event, 1));
+    driver_.control_output.Add({{message, 8, false}});
+  }
+  driver_.port_output.Add({{kBuffers, 100, false}});
+  Bytes buffer(1000);
+  StartAgainstEachOther(transport, kTransportFeatures | Feature(1),
+                        {nullptr, nullptr, &driver_.control_input, &driver_.control_output,
+                         &driver_.port_input, &driver_.port_output},
+                        [&] {
+                          static_cast<void>(console_.Read(buffer));
+                          static_cast<void>(console_.Write(buffer));
+                          console_.Kick(kControlOutput);
+                        });
+  transport.Write(kStatus, Bytes(4));
+  Put(*memory_, 0x10000, Bytes(0x8000));
+  driver_ = ConsoleDriver(*memory_);
+  console_.Activate(kTransportFeatures, driver_.MakeQueues());
+  driver_.Open(console_);
+  driver_.Say(console_, "text");
+  EXPECT_EQ(console_.Read(buffer), 4u);
+}
+
+TEST(RngThreads, RegistersFromTwoVcpus_WhileKicked_EndInAWorkingDevice) {
+  auto memory = MakeMemory();
+  Line line;
+  Interrupt interrupt(line);
+  Rng rng(*memory, interrupt);
+  MmioTransport transport(*memory, rng, interrupt);
+  DriverQueue driver(*memory, 0x1000, Rng::kQueueSize);
+  for (uint64_t i = 0; i < Rng::kQueueSize; ++i) driver.Add({{kBuffers + 4096 * i, 4096, true}});
+  StartAgainstEachOther(transport, kTransportFeatures, {&driver}, [&rng] { rng.Kick(0); });
+  DriverRegisters registers(transport);
+  registers.Negotiate(kTransportFeatures);
+  Put(*memory, driver.config().device, Bytes(4));
+  registers.SetQueue(0, driver.config());
+  registers.DriverOk();
+  EXPECT_EQ(registers.Read(kStatus), 15u);
+  rng.Kick(0);
+  EXPECT_EQ(driver.used_index(), Rng::kQueueSize);
 }
 
 TEST(RngThreads, KicksFromTwoThreads_EachRequestIsAnsweredOnce) {
