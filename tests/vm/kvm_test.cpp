@@ -8,12 +8,11 @@
 
 #include "hostile/eventually.h"
 #include "hostile/held_disk.h"
-#include "kvm/layout.h"
 #include "machine/machine.h"
-#include "unit/kvm/kernel_image.h"
 #include "virtio/interrupt.h"
 #include "vm/box_process.h"
 #include "vm/failed_launch.h"
+#include "vm/raw_kernel.h"
 
 namespace boxlite::vm_test {
 namespace {
@@ -66,34 +65,6 @@ TEST(Kvm, KernelThatIsNone_IsToldBeforeAnythingRuns) {
   EXPECT_EQ(failure.exit.reason, proto::ExitReason::kBoot);
 }
 
-void AppendCode(Bytes& code, std::initializer_list<uint8_t> bytes, uint32_t value) {
-  code.insert(code.end(), bytes);
-  AppendLe(code, value);
-}
-
-// Instead of Linux: starts the entropy device with a queue of no entries, which breaks it, resets
-// it, and so on a thousand times; then says so, and halts.
-Bytes CodeThatBreaksADevice() {
-  constexpr uint64_t kRng =
-      kvm::kMmioStart + static_cast<uint64_t>(machine::Slot::kRng) * kvm::kMmioSize;
-  constexpr std::pair<uint8_t, uint32_t> kWrites[] = {{0x70, 0}, {0x70, 1}, {0x70, 3},
-                                                      {0x24, 1}, {0x20, 1}, {0x70, 11},
-                                                      {0x30, 0}, {0x44, 1}, {0x70, 15}};
-  Bytes code;
-  AppendCode(code, {0xbf}, static_cast<uint32_t>(kRng));  //       mov edi, registers
-  AppendCode(code, {0xb9}, 1000);                         //       mov ecx, 1000
-  size_t again = code.size();
-  for (auto [offset, value] : kWrites)
-    AppendCode(code, {0xc7, 0x47, offset}, value);  //             mov dword [edi+offset], value
-  code.push_back(0x49);                             //             dec ecx
-  auto back = static_cast<uint8_t>(again - (code.size() + 2));
-  code.insert(code.end(), {0x75, back});                  //                jnz again
-  AppendCode(code, {0x66, 0xba, 0xf8, 0x03, 0xb8}, '!');  //       mov dx, serial; mov eax, '!'
-  AppendCode(code, {0xee, 0xb8}, '\n');                   //       out dx, al; mov eax, '\n'
-  code.insert(code.end(), {0xee, 0xfa, 0xf4});            //                out dx, al; cli; hlt
-  return code;
-}
-
 size_t CountOf(const std::string& words, const std::string& text) {
   size_t count = 0;
   for (size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
@@ -101,15 +72,25 @@ size_t CountOf(const std::string& words, const std::string& text) {
   return count;
 }
 
-TEST(Kvm, GuestThatBreaksItsDeviceWithoutEnd_IsLoggedAFewTimes) {
-  constexpr uint32_t kEntry = 0x10'0000;
-  Bytes code = CodeThatBreaksADevice();
-  kvm::KernelImage image(kEntry);
-  image.Segment(kEntry, code, code.size()).Notes(kvm::PvhNote(kEntry));
-  UniqueFd kernel = image.File();
+// Features none but the version, which is bit 32; then FEATURES_OK. Virtio 1.2, section 4.2.2.
+constexpr RegisterWrite kReset = {0x70, 0}, kAcknowledge = {0x70, 1}, kDriver = {0x70, 3},
+                        kUpperFeatures = {0x24, 1}, kVersion1 = {0x20, 1}, kFeaturesOk = {0x70, 11},
+                        kFirstQueue = {0x30, 0}, kQueueReady = {0x44, 1}, kDriverOk = {0x70, 15},
+                        kKick = {0x50, 0};
+
+BoxFiles FilesWith(const UniqueFd& kernel) {
   BoxFiles files = DefaultFiles();
   files.kernel = "/proc/self/fd/" + std::to_string(kernel.get());
-  BoxProcess box(files);
+  return files;
+}
+
+// Starts the entropy device with a queue of no entries, which breaks it, resets it, and so on.
+TEST(Kvm, GuestThatBreaksItsDeviceWithoutEnd_IsLoggedAFewTimes) {
+  constexpr RegisterWrite kBreaks[] = {kReset,         kAcknowledge, kDriver,
+                                       kUpperFeatures, kVersion1,    kFeaturesOk,
+                                       kFirstQueue,    kQueueReady,  kDriverOk};
+  UniqueFd kernel = RawKernel(machine::Slot::kRng, kBreaks, 1000);
+  BoxProcess box(FilesWith(kernel));
   uint32_t launch = box.owner().Open(BoxProcess::DefaultLaunch());
   const std::string line =
       "\nboxlite-vm: the entropy device stopped until it is reset: the driver sets up a queue of "
@@ -125,6 +106,64 @@ TEST(Kvm, GuestThatBreaksItsDeviceWithoutEnd_IsLoggedAFewTimes) {
   EXPECT_EQ(CountOf("the next times are not told", box.Log()), 1u);
 }
 
+// A ring of the disk's with one request in it: a read of the first page.
+Bytes RingWithARead() {
+  constexpr uint16_t kNext = 1, kWritable = 2;
+  Bytes ring;
+  auto descriptor = [&ring](uint64_t address, uint32_t length, uint16_t flags, uint16_t next) {
+    AppendLe(ring, address);
+    AppendLe(ring, length);
+    AppendLe(ring, flags);
+    AppendLe(ring, next);
+  };
+  descriptor(kRawData + 0x300, 16, kNext, 1);
+  descriptor(kRawData + 0x10000, 4096, kNext | kWritable, 2);
+  descriptor(kRawData + 0x310, 1, kWritable, 0);
+  ring.resize(0x400);
+  ring[0x100 + 2] = 1;  // the available ring's index
+  return ring;
+}
+
+// Starts the disk, kicks it, and goes on for a while, so that the request is begun; sooner or later
+// it is before the next turn's reset.
+std::vector<RegisterWrite> ReadsAndResets() {
+  constexpr size_t kPause = 200;
+  std::vector<RegisterWrite> writes{kReset,
+                                    kAcknowledge,
+                                    kDriver,
+                                    kUpperFeatures,
+                                    kVersion1,
+                                    kFeaturesOk,
+                                    kFirstQueue,
+                                    {0x38, 8},
+                                    {0x80, kRawData},
+                                    {0x90, kRawData + 0x100},
+                                    {0xa0, kRawData + 0x200},
+                                    kQueueReady,
+                                    kDriverOk,
+                                    kKick};
+  writes.insert(writes.end(), kPause, kFirstQueue);
+  return writes;
+}
+
+// The guest resets its disk while a request hangs, and its vCPU waits in that for good.
+TEST(Kvm, GuestThatResetsADiskThatHangs_CanBeStopped) {
+  auto disk = HeldDisk::Create(Bytes(1 << 20)).TakeValue();
+  disk->Hold();
+  UniqueFd kernel =
+      RawKernel(machine::Slot::kRootDisk, ReadsAndResets(), UINT32_MAX, RingWithARead());
+  BoxFiles files = FilesWith(kernel);
+  files.root_disk = disk->path();
+  BoxProcess box(files);
+  uint32_t launch = box.owner().Open(BoxProcess::DefaultLaunch());
+  ASSERT_TRUE(Eventually([&disk] { return disk->held() > 0; })) << box.Log();
+  box.owner().Send(proto::Kind::kCancel, launch, {});
+  EXPECT_EQ(box.owner().Refused(launch).code, static_cast<int32_t>(Code::kCancelled));
+  ASSERT_TRUE(Ends(box.pid()));
+  EXPECT_EQ(box.WaitEnd(), 0);
+  EXPECT_EQ(box.ExitRecord().reason, proto::ExitReason::kStopped);
+}
+
 // A read that hangs holds a disk's thread. It neither keeps a box from being stopped nor its
 // process from ending.
 TEST(Kvm, HostsDiskThatHangs_KeepsNobody) {
@@ -135,7 +174,7 @@ TEST(Kvm, HostsDiskThatHangs_KeepsNobody) {
   box.Launch();
   disk->Hold();
   box.owner().Open(Command({"sh", "-c", "cat /dev/vda >/dev/null"}));
-  ASSERT_TRUE(Eventually([&disk] { return disk->held() > 0; }));
+  ASSERT_TRUE(Eventually([&disk] { return disk->held() > 0; })) << box.Log();
   uint32_t stop = box.owner().Open(proto::Stop{});
   EXPECT_EQ(box.owner().Closed<proto::Closed>(stop).status.code, 0);
   EXPECT_EQ(box.ExitRecord().reason, proto::ExitReason::kStopped);
