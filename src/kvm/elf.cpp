@@ -45,16 +45,16 @@ Result<void> CheckHeader(const Elf64_Ehdr& header) {
 Result<void> AddSegment(const Elf64_Phdr& header, uint64_t file_size, uint64_t memory_size,
                         ElfImage& image) {
   uint64_t file_end = 0, memory_end = 0;
-  bool wraps = __builtin_add_overflow(header.p_offset, header.p_filesz, &file_end) ||
-               __builtin_add_overflow(header.p_paddr, header.p_memsz, &memory_end);
-  if (wraps || file_end > file_size) return Broken("a segment passes the end of the file");
+  if (__builtin_add_overflow(header.p_offset, header.p_filesz, &file_end) || file_end > file_size)
+    return Broken("a segment passes the end of the file");
   if (header.p_filesz > header.p_memsz) return Broken("a segment is larger than its memory");
-  if (memory_end > memory_size)
+  bool wraps = __builtin_add_overflow(header.p_paddr, header.p_memsz, &memory_end);
+  if (wraps || memory_end > memory_size)
     return Error(Code::kInvalidArgument, "the kernel does not fit into the box's memory",
                  "give the box more memory");
   if (header.p_memsz == 0) return {};
   image.segments.push_back({header.p_paddr, header.p_offset, header.p_filesz, header.p_memsz,
-                            (header.p_flags & PF_W) != 0});
+                            (header.p_flags & PF_W) != 0, (header.p_flags & PF_X) != 0});
   return {};
 }
 
@@ -100,6 +100,19 @@ Result<void> CheckOverlaps(ElfImage& image) {
   return {};
 }
 
+// Bytes of the file are there, and not the zeros behind them.
+Result<void> CheckEntry(const ElfImage& image) {
+  uint64_t entry = image.pvh_entry ? *image.pvh_entry : image.entry;
+  bool found =
+      std::any_of(image.segments.begin(), image.segments.end(), [entry](const ElfSegment& segment) {
+        return segment.executable && entry >= segment.address &&
+               entry - segment.address < segment.file_size;
+      });
+  if (found) return {};
+  return Broken(image.pvh_entry ? "its 32-bit entry (PVH) is in no executable segment"
+                                : "its entry is in no executable segment");
+}
+
 }  // namespace
 
 Result<ElfImage> ReadElf(int file, uint64_t memory_size) {
@@ -117,6 +130,7 @@ Result<ElfImage> ReadElf(int file, uint64_t memory_size) {
     if (program.p_type == PT_NOTE) BOXLITE_TRY(ReadNotes(file, program, file_size, image));
   }
   BOXLITE_TRY(CheckOverlaps(image));
+  BOXLITE_TRY(CheckEntry(image));
   return image;
 }
 

@@ -18,6 +18,7 @@ struct ElfSegment {
   uint64_t file_size = 0;    // bytes of the file
   uint64_t memory_size = 0;  // what is beyond them is zero
   bool writable = false;
+  bool executable = false;
 };
 
 struct ElfImage {
@@ -26,7 +27,8 @@ struct ElfImage {
   std::optional<uint32_t> pvh_entry;  // in 32-bit mode, where the image has one
 };
 
-// `memory_size` is the end of the guest's memory below the gap: what does not fit is refused.
+// `memory_size` is the end of the guest's memory below the gap: what does not fit is refused. So is
+// an image whose entry, the 32-bit one where there is one, lies in nothing that is executable.
 Result<ElfImage> ReadElf(int file, uint64_t memory_size);
 
 }  // namespace boxlite::kvm

@@ -1,6 +1,7 @@
 // room: kvm
 // A kernel's file as a stranger would write it: read, and put into a small guest's memory. What is
-// accepted keeps its promises: segments in memory and in the file, by address, none over another.
+// accepted keeps its promises: segments in memory and in the file, by address, none over another,
+// and an entry in one of them.
 #include <algorithm>
 
 #include "base/check.h"
@@ -26,6 +27,13 @@ void Check(const ElfImage& image, uint64_t file_size) {
     BOXLITE_CHECK(segment.file_size <= segment.memory_size);
     end = segment.address + segment.memory_size;
   }
+}
+
+bool IsCode(const ElfImage& image, uint64_t address) {
+  return std::any_of(image.segments.begin(), image.segments.end(), [=](const ElfSegment& segment) {
+    return segment.executable && address >= segment.address &&
+           address < segment.address + segment.file_size;
+  });
 }
 
 // The file's bytes are there to the last one, and nothing but zeros up to the segment's end.
@@ -54,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   BOXLITE_CHECK(!entry.ok() || image.ok());
   if (!entry.ok()) return 0;
   for (const ElfSegment& segment : image.value().segments) CheckLoaded(*memory, segment, bytes);
+  BOXLITE_CHECK(IsCode(image.value(), entry.value().address));
   BOXLITE_CHECK((entry.value().mode == BootMode::kPvh) == image.value().pvh_entry.has_value());
   return 0;
 }

@@ -116,9 +116,9 @@ TEST_F(LoadGuestTest, Segments_AreWhereTheyBelongAndZeroBehind) {
 
 TEST_F(LoadGuestTest, SegmentsThatDoNotBeginAtAPage_AreCopiedToTheByte) {
   KernelImage image;
-  image.Segment(kKernel + 0x123, Pattern(9000), 9000, kReadOnly, 0x123);  // both off by as much
-  image.Segment(kKernel + 0x4000, Pattern(9000), 9000, kReadOnly, 0x10);  // the file alone
-  image.Segment(kKernel + 0x8010, Pattern(9000), 9000);                   // memory alone
+  image.Segment(kKernel + 0x123, Pattern(9000), 9000, kCode, 0x123);  // both off by as much
+  image.Segment(kKernel + 0x4000, Pattern(9000), 9000, kCode, 0x10);  // the file alone
+  image.Segment(kKernel + 0x8010, Pattern(9000), 9000);               // memory alone
   ASSERT_TRUE(Load(image).ok());
   for (uint64_t address : {kKernel + 0x123, kKernel + 0x4000, kKernel + 0x8010}) {
     EXPECT_EQ(Get(address, 9000), Pattern(9000)) << address;

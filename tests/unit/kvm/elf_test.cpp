@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr uint64_t kMemory = 64 * kMib;
 constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
-constexpr uint32_t kPvhEntry = 0x10'0040;
+constexpr uint32_t kPvhEntry = 0x100'0040;
 
 KernelImage Good() {
   KernelImage image(0x100'0010);
@@ -24,6 +24,15 @@ KernelImage Good() {
   image.Segment(0x100'2000, Bytes(100, 7), 3 * kMib, kWritable);
   image.Notes(PvhNote(kPvhEntry));
   return image;
+}
+
+void WithEntry(KernelImage& image, uint64_t address) {
+  image.programs.back().p_type = PT_NULL;  // the note
+  image.header.e_entry = address;
+}
+void WithPvhEntry(KernelImage& image, uint32_t address) {
+  image.programs.back().p_type = PT_NULL;
+  image.Notes(PvhNote(address));
 }
 
 Result<ElfImage> Read(const KernelImage& image, uint64_t memory_size = kMemory) {
@@ -55,7 +64,9 @@ TEST(Elf, AGoodImage_HasItsSegmentsAndEntries) {
   EXPECT_EQ(text.file_size, 5000u);
   EXPECT_EQ(text.memory_size, 8192u);
   EXPECT_FALSE(text.writable);
+  EXPECT_TRUE(text.executable);
   EXPECT_TRUE(image.segments[1].writable);
+  EXPECT_FALSE(image.segments[1].executable);
 }
 
 TEST(Elf, WithoutANote_HasNoEntryIn32Bits) {
@@ -99,27 +110,40 @@ TEST(Elf, SixtyFourHeaders_AreTaken) {
   EXPECT_EQ(Read(kernel).TakeValue().segments.size(), 2u);
 }
 
+TEST(Elf, AnEntryInTheLastByteOfCode_IsTaken) {
+  KernelImage kernel = Good();
+  WithEntry(kernel, 0x100'0000 + 4999);
+  EXPECT_EQ(Read(kernel).TakeValue().entry, 0x100'0000u + 4999);
+}
+
+// A kernel that is entered by its note may name any other entry, and none.
+TEST(Elf, TheEntryThatIsNotTaken_MayBeAnywhere) {
+  KernelImage kernel = Good();
+  kernel.header.e_entry = 0;
+  EXPECT_EQ(Read(kernel).TakeValue().pvh_entry, kPvhEntry);
+}
+
 // ---------------------------------------------------------------- notes
 
 TEST(ElfNotes, TheEntryBehindOthers_IsFound) {
   Bytes notes = Note("GNU", 1, Bytes(5, 1));
-  for (const Bytes& note : {Note("Xen", 6, Bytes(3)), PvhNote(0x123)})
+  for (const Bytes& note : {Note("Xen", 6, Bytes(3)), PvhNote(0x100'0123)})
     notes.insert(notes.end(), note.begin(), note.end());
-  EXPECT_EQ(EntryOfOnly(notes), 0x123u);
+  EXPECT_EQ(EntryOfOnly(notes), 0x100'0123u);
 }
 
 TEST(ElfNotes, InTheSecondSegmentOfNotes_AreFound) {
   KernelImage kernel = WithoutNotes();
-  kernel.Notes(Note("GNU", 1, Bytes(4))).Notes(PvhNote(0x456));
-  EXPECT_EQ(Read(kernel).TakeValue().pvh_entry, 0x456u);
+  kernel.Notes(Note("GNU", 1, Bytes(4))).Notes(PvhNote(0x100'0456));
+  EXPECT_EQ(Read(kernel).TakeValue().pvh_entry, 0x100'0456u);
 }
 
 TEST(ElfNotes, TheFirstEntry_Counts) {
-  EXPECT_EQ(EntryOf(PvhNote(0x789)), kPvhEntry);
+  EXPECT_EQ(EntryOf(PvhNote(0x100'0789)), kPvhEntry);
 }
 
 TEST(ElfNotes, AnEntryOfFourBytes_IsOne) {
-  EXPECT_EQ(EntryOfOnly(Note("Xen", 18, Bytes{1, 2, 3, 0})), 0x030201u);
+  EXPECT_EQ(EntryOfOnly(Note("Xen", 18, Bytes{1, 2, 0, 1})), 0x100'0201u);
 }
 
 TEST(ElfNotes, OtherNotes_AreNoEntry) {
@@ -131,7 +155,7 @@ TEST(ElfNotes, OtherNotes_AreNoEntry) {
 }
 
 TEST(ElfNotes, CutAnywhere_AreNoEntry) {
-  Bytes whole = PvhNote(0x123);
+  Bytes whole = PvhNote(0x100'0123);
   for (size_t size = 0; size < whole.size(); ++size)
     EXPECT_EQ(EntryOfOnly(Bytes(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size))),
               std::nullopt)
@@ -143,7 +167,7 @@ TEST(ElfNotes, SizesThatPassTheEndOrWrap_EndTheSearch) {
     for (uint32_t size : {0x14u, 0x7fff'ffffu, 0xffff'fffdu, 0xffff'ffffu}) {
       Bytes notes = Note("GNU", 1, Bytes(4));
       StoreLe(notes.data() + field, size);
-      Bytes good = PvhNote(0x123);
+      Bytes good = PvhNote(0x100'0123);
       notes.insert(notes.end(), good.begin(), good.begin() + 8);
       EXPECT_EQ(EntryOfOnly(notes), std::nullopt) << field << ' ' << size;
     }
@@ -151,9 +175,9 @@ TEST(ElfNotes, SizesThatPassTheEndOrWrap_EndTheSearch) {
 }
 
 TEST(ElfNotes, MoreThanAKernelHas_AreNotLookedAt) {
-  Bytes notes = PvhNote(0x123);
+  Bytes notes = PvhNote(0x100'0123);
   notes.resize(64 * 1024);
-  EXPECT_EQ(EntryOfOnly(notes), 0x123u);
+  EXPECT_EQ(EntryOfOnly(notes), 0x100'0123u);
   notes.resize(64 * 1024 + 1);
   EXPECT_EQ(EntryOfOnly(notes), std::nullopt);
 }
@@ -224,8 +248,8 @@ const Defect kSegmentDefects[] = {
     {"FilePastTheEnd", [](KernelImage& k) { k.programs[0].p_offset = 1 << 20; }, "end of the file"},
     {"FileThatWraps", [](KernelImage& k) { k.programs[0].p_offset = kLast - 4999; },
      "end of the file"},
-    {"MemoryThatWraps", [](KernelImage& k) { k.programs[0].p_paddr = kLast - 8191; },
-     "end of the file"},
+    {"MemoryThatWraps", [](KernelImage& k) { k.programs[0].p_paddr = kLast - 8190; },
+     "does not fit"},
     {"LargerThanItsMemory", [](KernelImage& k) { k.programs[0].p_memsz = 4999; },
      "larger than its memory"},
     {"PastMemory", [](KernelImage& k) { k.programs[0].p_paddr = kMemory - 8191; }, "does not fit"},
@@ -245,10 +269,22 @@ const Defect kSegmentDefects[] = {
      "notes pass the end"},
 };
 
+// The segments of a good one: 5000 bytes of code in 8192 from 0x100'0000 on, then what is written.
+const Defect kEntryDefects[] = {
+    {"Before", [](KernelImage& k) { WithEntry(k, 0xff'ffff); }, "its entry is in no executable"},
+    {"Behind", [](KernelImage& k) { WithEntry(k, 0x100'0000 + 5000); }, "its entry is in no"},
+    {"InData", [](KernelImage& k) { WithEntry(k, 0x100'2000); }, "its entry is in no executable"},
+    {"Nowhere", [](KernelImage& k) { WithEntry(k, kLast); }, "its entry is in no executable"},
+    {"In32BitsNowhere", [](KernelImage& k) { WithPvhEntry(k, 0); }, "32-bit entry (PVH) is in no"},
+    {"In32BitsBehind", [](KernelImage& k) { WithPvhEntry(k, 0x100'0000 + 5000); }, "entry (PVH)"},
+    {"In32BitsInData", [](KernelImage& k) { WithPvhEntry(k, 0x100'2000); }, "entry (PVH) is in no"},
+};
+
 std::string NameOf(const ::testing::TestParamInfo<Defect>& defect) {
   return defect.param.name;
 }
 INSTANTIATE_TEST_SUITE_P(Header, ElfDefect, ::testing::ValuesIn(kHeaderDefects), NameOf);
+INSTANTIATE_TEST_SUITE_P(Entry, ElfDefect, ::testing::ValuesIn(kEntryDefects), NameOf);
 INSTANTIATE_TEST_SUITE_P(Segment, ElfDefect, ::testing::ValuesIn(kSegmentDefects), NameOf);
 
 }  // namespace

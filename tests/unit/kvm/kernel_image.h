@@ -18,7 +18,7 @@ namespace boxlite::kvm {
 constexpr uint64_t kHeadersOffset = sizeof(Elf64_Ehdr);
 constexpr uint64_t kContentOffset = 4096;
 
-constexpr uint32_t kReadOnly = PF_R | PF_X, kWritable = PF_R | PF_W;
+constexpr uint32_t kCode = PF_R | PF_X, kReadOnly = PF_R, kWritable = PF_R | PF_W;
 
 inline Bytes Note(std::string_view owner, uint32_t type, ByteSpan value) {
   Bytes note;
@@ -41,7 +41,8 @@ inline Bytes PvhNote(uint32_t entry) {
 
 class KernelImage {
  public:
-  explicit KernelImage(uint64_t entry = 0x10'0000) {
+  // Entered at its first segment's beginning, where no other address is named.
+  explicit KernelImage(uint64_t entry = 0) {
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
     header.e_ident[EI_CLASS] = ELFCLASS64;
     header.e_ident[EI_DATA] = ELFDATA2LSB;
@@ -57,8 +58,9 @@ class KernelImage {
 
   // The content lies at the file's next page, `skip` bytes into it.
   KernelImage& Segment(uint64_t address, Bytes content, uint64_t memory_size,
-                       uint32_t flags = kReadOnly, uint64_t skip = 0) {
+                       uint32_t flags = kCode, uint64_t skip = 0) {
     Add(PT_LOAD, std::move(content), skip);
+    if (header.e_entry == 0) header.e_entry = address;
     programs.back().p_flags = flags;
     programs.back().p_vaddr = programs.back().p_paddr = address;
     programs.back().p_memsz = memory_size;
