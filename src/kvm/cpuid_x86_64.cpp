@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace boxlite::kvm {
 namespace {
@@ -92,6 +93,18 @@ void Topology(Entry& entry, const CpuPlace& place) {
   }
 }
 
+// Who made the processor: leaf 0 spells it out in EBX, EDX and ECX. Hygon's are AMD's design.
+bool IsAmd(const std::vector<Entry>& entries) {
+  auto spells = [](const Entry& entry, const char* name) {
+    const uint32_t words[] = {entry.ebx, entry.edx, entry.ecx};
+    return std::memcmp(words, name, sizeof words) == 0;
+  };
+  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return entry.function == 0 && (spells(entry, "AuthenticAMD") || spells(entry, "HygonGenuine"));
+  });
+}
+
+// How many cores there are; where Intel made the processor, these bits are reserved.
 void AmdSizes(Entry& entry, const CpuPlace& place) {
   entry.ecx = (place.cpus - 1) | CoreBits(place) << 12;
 }
@@ -132,8 +145,6 @@ void Adjust(Entry& entry, const CpuPlace& place) {
     case 0x80000001:
       entry.ecx &= ~(kSvm | kPerformanceCounters | kNorthBridgeCounters);
       return;
-    case 0x80000008:
-      return AmdSizes(entry, place);
     case 0x8000001d:
       return AmdCache(entry, place);
     case 0x8000001e:
@@ -166,7 +177,11 @@ void AddTopologyLevels(std::vector<Entry>& entries) {
 
 std::vector<Entry> GuestCpuid(std::vector<Entry> entries, CpuPlace place) {
   AddTopologyLevels(entries);
-  for (Entry& entry : entries) Adjust(entry, place);
+  bool amd = IsAmd(entries);
+  for (Entry& entry : entries) {
+    Adjust(entry, place);
+    if (amd && entry.function == 0x80000008) AmdSizes(entry, place);
+  }
   return entries;
 }
 

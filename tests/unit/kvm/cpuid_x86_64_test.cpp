@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace boxlite::kvm {
 namespace {
@@ -36,6 +37,14 @@ const Entry* Find(const std::vector<Entry>& entries, uint32_t function, uint32_t
 }
 bool IsZero(const Entry& entry) {
   return (entry.eax | entry.ebx | entry.ecx | entry.edx) == 0;
+}
+// Leaf 0 as a processor of `vendor`, twelve letters, has it.
+Entry Vendor(const char* vendor) {
+  Entry entry{};
+  std::memcpy(&entry.ebx, vendor, 4);
+  std::memcpy(&entry.edx, vendor + 4, 4);
+  std::memcpy(&entry.ecx, vendor + 8, 4);
+  return entry;
 }
 constexpr uint32_t Bit(unsigned number) {
   return uint32_t{1} << number;
@@ -205,15 +214,27 @@ TEST_P(CpuidTopology, AmdsCaches_AreACoresOrEverybodys) {
 }
 
 TEST_P(CpuidTopology, AmdsLeaves_AgreeWithIt) {
-  Entry sizes = GuestSees(0x8000'0008, 0, place());
-  EXPECT_EQ(sizes.ecx & 0xff, cpus() - 1);
-  EXPECT_EQ(sizes.ecx >> 12 & 0xf, bits());
-  EXPECT_EQ(sizes.eax, kAll);  // How wide addresses are stays the host's.
+  for (const char* vendor : {"AuthenticAMD", "HygonGenuine"}) {
+    auto entries = GuestSees({Vendor(vendor), Leaf(0x8000'0008, 0, kAll)}, place().index, cpus());
+    EXPECT_EQ(entries[1].ecx & 0xff, cpus() - 1) << vendor;
+    EXPECT_EQ(entries[1].ecx >> 12 & 0xf, bits()) << vendor;
+    EXPECT_EQ(entries[1].eax, kAll) << vendor;  // How wide addresses are stays the host's.
+  }
   Entry topology = GuestSees(0x8000'001e, 0, place());
   EXPECT_EQ(topology.eax, place().index);
   EXPECT_EQ(topology.ebx & 0xff, place().index);
   EXPECT_EQ(topology.ebx >> 8 & 0xff, 0u);
   EXPECT_EQ(topology.ecx, 0u);
+}
+
+// Intel's have no number of cores there, and the bits are reserved.
+TEST_P(CpuidTopology, SizesOfOthers_StayTheHosts) {
+  for (uint32_t fill : {uint32_t{0}, kAll}) {
+    auto entries =
+        GuestSees({Vendor("GenuineIntel"), Leaf(0x8000'0008, 0, fill)}, place().index, cpus());
+    const Entry& sizes = entries[1];
+    for (uint32_t value : {sizes.eax, sizes.ebx, sizes.ecx, sizes.edx}) EXPECT_EQ(value, fill);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Counts, CpuidTopology,
