@@ -121,7 +121,9 @@ VcpuEnd Vcpu::RunUntilEnd() {
       if (errno == EINTR) break;
       // A processor that waits for its start is entered again; KVM says EAGAIN.
       if (errno == EAGAIN) continue;
-      if (errno == EFAULT) return Failed("KVM could not use the guest's memory");
+      if (errno == EFAULT)
+        return Failed(
+            "KVM could not use the guest's memory; the kernel's file may have been cut short");
       return Failed(sys::ErrnoError("/dev/kvm: run the guest").message());
     }
   }

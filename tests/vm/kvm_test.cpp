@@ -1,8 +1,10 @@
 // What only the kvm engine has: its choice, its own words for a kernel that is none.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -17,6 +19,7 @@
 namespace boxlite::vm_test {
 namespace {
 
+namespace fs = std::filesystem;
 using hostile_test::Eventually;
 using hostile_test::HeldDisk;
 using testing::HasSubstr;
@@ -181,6 +184,42 @@ TEST(Kvm, HostsDiskThatHangs_KeepsNobody) {
   ASSERT_TRUE(Ends(box.pid()));
   EXPECT_EQ(box.WaitEnd(), 0);
   EXPECT_GT(disk->held(), 0u);
+}
+
+// A kernel of this test's own, to be spoilt.
+class KvmOwnKernel : public testing::Test {
+ protected:
+  KvmOwnKernel() {
+    std::string pattern = fs::temp_directory_path() / "boxlite-kernel-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    fs::copy_file(files_.kernel, folder_ + "/kernel");
+    files_.kernel = folder_ + "/kernel";
+  }
+  ~KvmOwnKernel() override { fs::remove_all(folder_); }
+
+  BoxFiles files_ = DefaultFiles();
+  std::string folder_;
+};
+
+TEST_F(KvmOwnKernel, CutShort_IsToldBeforeAnythingRuns) {
+  fs::resize_file(files_.kernel, fs::file_size(files_.kernel) / 2);
+  Failure failure = LaunchFails(BoxProcess::DefaultLaunch(), files_);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.message, HasSubstr("the kernel is not an image to boot: a segment"));
+  EXPECT_EQ(failure.exit.reason, proto::ExitReason::kBoot);
+}
+
+// Its code is mapped from the file: what is gone from there, the guest does not get any more.
+TEST_F(KvmOwnKernel, CutShortWhileTheBoxRuns_EndsTheBoxAndSaysWhy) {
+  BoxProcess box(files_);
+  box.Launch();
+  fs::resize_file(files_.kernel, 4096);
+  box.owner().Open(Command({"sh", "-c", "while :; do ps; mount; done"}));
+  auto exit = box.owner().Closed<proto::BoxExit>(box.launch_stream());
+  EXPECT_EQ(exit.reason, proto::ExitReason::kEngine);
+  EXPECT_THAT(exit.detail, HasSubstr("the kernel's file may have been cut short"));
+  EXPECT_EQ(box.WaitEnd(), 0);
+  EXPECT_EQ(box.ExitRecord().reason, proto::ExitReason::kEngine);
 }
 
 }  // namespace
