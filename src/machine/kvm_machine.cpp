@@ -33,17 +33,17 @@ const char* NameOf(Slot slot) {
 
 }  // namespace
 
-Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts) {
-  return KvmMachine::Create(std::move(parts));
+Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts, kvm::Host host) {
+  return KvmMachine::Create(std::move(parts), std::move(host));
 }
 
-KvmMachine::KvmMachine(MachineParts parts)
-    : parts_(std::move(parts)), reset_([this] {
+KvmMachine::KvmMachine(MachineParts parts, kvm::Host host)
+    : parts_(std::move(parts)), host_(std::move(host)), reset_([this] {
         mailbox_->Put({Message::Kind::kResetAsked, {}});
       }) {}
 
-Result<std::unique_ptr<Machine>> KvmMachine::Create(MachineParts parts) {
-  std::unique_ptr<KvmMachine> machine(new KvmMachine(std::move(parts)));
+Result<std::unique_ptr<Machine>> KvmMachine::Create(MachineParts parts, kvm::Host host) {
+  std::unique_ptr<KvmMachine> machine(new KvmMachine(std::move(parts), std::move(host)));
   Result<void> loaded = machine->LoadGuest();
   if (!loaded.ok()) return loaded.TakeError().WithCode(Code::kEngine);
   return std::unique_ptr<Machine>(std::move(machine));
@@ -51,7 +51,6 @@ Result<std::unique_ptr<Machine>> KvmMachine::Create(MachineParts parts) {
 
 Result<void> KvmMachine::LoadGuest() {
   const MachineSpec& spec = parts_.spec;
-  host_ = BOXLITE_TRY(kvm::Host::Open());
   if (spec.cpus > host_->max_vcpus())
     return Error(Code::kInvalidArgument, "this host's KVM has at most " +
                                              std::to_string(host_->max_vcpus()) + " processors");

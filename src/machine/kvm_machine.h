@@ -1,6 +1,6 @@
 // The kvm engine: a machine of our own on /dev/kvm, in this process. See machine.h and docs/kvm.md.
 //
-// Create opens /dev/kvm and puts the kernel into memory; Start makes the machine and its threads,
+// Create puts the kernel into memory; Start makes the machine and its threads,
 // which wait at a gate; Run opens it. So the process can give up its privileges after the first and
 // lock itself in after the second, before any of the guest's code runs.
 #pragma once
@@ -30,7 +30,7 @@ namespace boxlite::machine {
 
 class KvmMachine : public Machine {
  public:
-  static Result<std::unique_ptr<Machine>> Create(MachineParts parts);
+  static Result<std::unique_ptr<Machine>> Create(MachineParts parts, kvm::Host host);
   ~KvmMachine() override;
   KvmMachine(const KvmMachine&) = delete;
   KvmMachine& operator=(const KvmMachine&) = delete;
@@ -56,7 +56,7 @@ class KvmMachine : public Machine {
     std::string report = {};  // kReport
   };
 
-  explicit KvmMachine(MachineParts parts);
+  KvmMachine(MachineParts parts, kvm::Host host);
   Result<void> LoadGuest();
   Result<void> BuildMachine();
   Result<void> BuildProcessors();

@@ -18,6 +18,10 @@
 #include "base/unique_fd.h"
 #include "loop/stream.h"
 
+namespace boxlite::kvm {
+class Host;
+}
+
 namespace boxlite::machine {
 
 enum class Accelerator : uint8_t { kTcg, kKvm };
@@ -115,6 +119,7 @@ struct MachineParts {
   BoxIdentity identity;
 };
 Result<std::unique_ptr<Machine>> CreateQemuMachine(MachineParts parts);
-Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts);
+// `host` is /dev/kvm as it was opened to look at it.
+Result<std::unique_ptr<Machine>> CreateKvmMachine(MachineParts parts, kvm::Host host);
 
 }  // namespace boxlite::machine

@@ -15,14 +15,34 @@ std::string Percent(uint32_t speed) {
   return percent + " % of the host's speed";
 }
 
+// This host's KVM and what it is good for, in thousandths.
+struct Kvm {
+  kvm::Host host;
+  uint32_t speed = 0;
+};
+
+// Where the speed is not known, a small guest's loop tells it, which takes some milliseconds.
+Result<Kvm> ProbeKvm(uint32_t known_speed) {
+  Kvm kvm{BOXLITE_TRY(kvm::Host::Open()), known_speed};
+  if (known_speed != 0) return kvm;
+  double speed = BOXLITE_TRY(kvm::MeasureSpeed(kvm.host));
+  kvm.speed = std::max(uint32_t{1}, static_cast<uint32_t>(std::lround(speed * 1000)));
+  return kvm;
+}
+
 // Why KVM is not used, or nothing.
-Result<void> CheckKvm(const Result<uint32_t>& speed) {
-  if (!speed.ok()) return Error(speed.error()).WithCode(Code::kEngine);
-  if (speed.value() >= kLeastKvmSpeed) return {};
-  return Error(Code::kEngine,
-               "/dev/kvm: it runs guest code at " + Percent(speed.value()) +
-                   ", as a KVM does that interprets it",
-               "run on a host with hardware virtualization, or use engine auto or qemu");
+Result<void> CheckKvm(const proto::Launch& launch, const Result<Kvm>& kvm) {
+  if (!kvm.ok()) return Error(kvm.error()).WithCode(Code::kEngine);
+  if (kvm.value().speed < kLeastKvmSpeed)
+    return Error(Code::kEngine,
+                 "/dev/kvm: it runs guest code at " + Percent(kvm.value().speed) +
+                     ", as a KVM does that interprets it",
+                 "run on a host with hardware virtualization, or use engine auto or qemu");
+  if (launch.cpus > kvm::kMaxMpCpus)
+    return Error(Code::kInvalidArgument,
+                 "the kvm engine has at most " + std::to_string(kvm::kMaxMpCpus) + " processors",
+                 "ask for fewer, or for engine qemu");
+  return {};
 }
 
 Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerator accelerator,
@@ -45,9 +65,23 @@ Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerato
   return choice;
 }
 
-EngineChoice ChooseKvm(uint32_t speed, const char* why) {
+EngineChoice ChooseKvm(Kvm kvm, const char* why) {
   return {proto::Engine::kKvm, proto::Isolation::kHardware,
-          why + ("; /dev/kvm runs guest code at " + Percent(speed)), speed};
+          why + ("; /dev/kvm runs guest code at " + Percent(kvm.speed)), kvm.speed,
+          std::move(kvm.host)};
+}
+
+Result<EngineChoice> ChooseByKvm(const proto::Launch& launch, machine::Accelerator accelerator,
+                                 Result<Kvm> kvm) {
+  Result<void> usable = CheckKvm(launch, kvm);
+  bool wanted = launch.engine == proto::Engine::kKvm;
+  if (usable.ok())
+    return ChooseKvm(kvm.TakeValue(), wanted ? "asked for" : "hardware virtualization");
+  if (wanted) return usable.TakeError();
+  auto choice = BOXLITE_TRY(ChooseQemu(launch, accelerator, usable.error().message()));
+  // What was measured holds for the next box as well.
+  if (kvm.ok()) choice.kvm_speed = kvm.value().speed;
+  return choice;
 }
 
 template <typename T>
@@ -57,46 +91,25 @@ std::string Describe(const char* name, const std::string& fine, const Result<T>&
 
 }  // namespace
 
-Result<uint32_t> ProbeKvm(uint32_t known_speed) {
-  kvm::Host host = BOXLITE_TRY(kvm::Host::Open());
-  if (known_speed != 0) return known_speed;
-  double speed = BOXLITE_TRY(kvm::MeasureSpeed(host));
-  return std::max(uint32_t{1}, static_cast<uint32_t>(std::lround(speed * 1000)));
-}
-
 Result<EngineChoice> ChooseEngine(const proto::Launch& launch, machine::Accelerator accelerator) {
   // QEMU with KVM is asked for by an option of boxlite-vm's, and then meant.
   bool qemu = launch.engine == proto::Engine::kQemu ||
               (launch.engine == proto::Engine::kAuto && accelerator != machine::Accelerator::kTcg);
   if (qemu) return ChooseQemu(launch, accelerator, "asked for");
-  Result<uint32_t> speed = ProbeKvm(launch.kvm_speed);
-  Result<void> usable = CheckKvm(speed);
-  if (usable.ok() && launch.cpus > kvm::kMaxMpCpus)
-    usable = Error(Code::kInvalidArgument,
-                   "the kvm engine has at most " + std::to_string(kvm::kMaxMpCpus) + " processors",
-                   "ask for fewer, or for engine qemu");
-  bool wanted = launch.engine == proto::Engine::kKvm;
-  if (usable.ok())
-    return ChooseKvm(speed.value(), wanted ? "asked for" : "hardware virtualization");
-  if (wanted) return usable.TakeError();
-  auto choice = BOXLITE_TRY(ChooseQemu(launch, accelerator, usable.error().message()));
-  // What was measured holds for the next box as well.
-  if (speed.ok()) choice.kvm_speed = speed.value();
-  return choice;
+  return ChooseByKvm(launch, accelerator, ProbeKvm(launch.kvm_speed));
 }
 
 std::string ProbeHost() {
-  Result<uint32_t> speed = ProbeKvm(0);
-  std::string text = Describe("kvm", speed.ok() ? Percent(speed.value()) : "", speed);
+  Result<Kvm> kvm = ProbeKvm(0);
+  uint32_t speed = kvm.ok() ? kvm.value().speed : 0;
+  std::string text = Describe("kvm", Percent(speed), kvm);
   Result<std::string> qemu = machine::FindQemu({});
   text += Describe("qemu", qemu.ok() ? qemu.value() : "", qemu);
-  proto::Launch launch;
-  launch.kvm_speed = speed.ok() ? speed.value() : 0;
-  auto choice = ChooseEngine(launch, machine::Accelerator::kTcg);
+  auto choice = ChooseByKvm({}, machine::Accelerator::kTcg, std::move(kvm));
   if (!choice.ok()) return text + "engine: none (" + choice.error().message() + ")\n";
   const char* name = choice.value().engine == proto::Engine::kKvm ? "kvm" : "qemu";
   text += std::string("engine: ") + name + " (" + choice.value().reason + ")\n";
-  if (speed.ok()) text += "speed: " + std::to_string(speed.value()) + "\n";
+  if (speed != 0) text += "speed: " + std::to_string(speed) + "\n";
   return text;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -75,7 +76,8 @@ Result<void> Prepare(Box::Parts& parts, machine::Accelerator accelerator) {
   BOXLITE_TRY(ValidateLaunch(parts.launch));
   parts.engine = BOXLITE_TRY(ChooseEngine(parts.launch, accelerator));
   parts.signals = BOXLITE_TRY(CatchSignals());
-  parts.machine = BOXLITE_TRY(CreateMachine(parts.launch, parts.engine.engine, accelerator));
+  auto host = std::exchange(parts.engine.host, std::nullopt);
+  parts.machine = BOXLITE_TRY(CreateMachine(parts.launch, accelerator, std::move(host)));
   parts.listener.Reset(proto::kListener);
   parts.exit_file = BOXLITE_TRY(sys::Duplicate(proto::kVmExit));
   parts.log_file.Reset(proto::kVmLog);

@@ -101,8 +101,8 @@ Result<void> ValidateLaunch(const proto::Launch& launch) {
 }
 
 Result<std::unique_ptr<machine::Machine>> CreateMachine(const proto::Launch& launch,
-                                                        proto::Engine engine,
-                                                        machine::Accelerator accelerator) {
+                                                        machine::Accelerator accelerator,
+                                                        std::optional<kvm::Host> host) {
   machine::MachineParts parts;
   parts.spec.kernel.Reset(proto::kVmKernel);
   parts.spec.initramfs.Reset(proto::kVmInitramfs);
@@ -116,8 +116,8 @@ Result<std::unique_ptr<machine::Machine>> CreateMachine(const proto::Launch& lau
   parts.spec.qemu_path = launch.qemu_path;
   parts.spec.jailed = launch.no_jail == 0;
   parts.spec.filtered = launch.no_seccomp == 0;
-  return engine == proto::Engine::kKvm ? machine::CreateKvmMachine(std::move(parts))
-                                       : machine::CreateQemuMachine(std::move(parts));
+  return host ? machine::CreateKvmMachine(std::move(parts), std::move(*host))
+              : machine::CreateQemuMachine(std::move(parts));
 }
 
 }  // namespace boxlite::vm

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "kvm/vm.h"
 #include "machine/machine.h"
 #include "proto/messages.h"
 #include "vm/engine.h"
@@ -34,9 +36,9 @@ Bytes HelloFrame();
 
 Result<void> ValidateLaunch(const proto::Launch& launch);
 
-// Takes the kernel, initramfs and disk descriptors.
+// Takes the kernel, initramfs and disk descriptors. Where there is a `host`, a machine of its.
 Result<std::unique_ptr<machine::Machine>> CreateMachine(const proto::Launch& launch,
-                                                        proto::Engine engine,
-                                                        machine::Accelerator accelerator);
+                                                        machine::Accelerator accelerator,
+                                                        std::optional<kvm::Host> host);
 
 }  // namespace boxlite::vm

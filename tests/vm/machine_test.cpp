@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "base/sys_socket.h"
+#include "kvm/vm.h"
 #include "vm/box_process.h"
 
 namespace boxlite::vm_test {
@@ -49,7 +50,7 @@ class MachineTest : public testing::Test {
     parts.spec.memory_mib = 128;
     parts.identity.root_disk = sys::Open(files.root_disk, O_RDONLY).TakeValue();
     bool kvm = TestedEngine() == proto::Engine::kKvm;
-    auto created = kvm ? machine::CreateKvmMachine(std::move(parts))
+    auto created = kvm ? machine::CreateKvmMachine(std::move(parts), kvm::Host::Open().TakeValue())
                        : machine::CreateQemuMachine(std::move(parts));
     machine_ = created.TakeValue();
     agent_ = machine_->OpenAgentStream(*loop_, reader_, 65536).TakeValue();

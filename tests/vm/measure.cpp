@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "kvm/layout.h"
+#include "kvm/vm.h"
 #include "machine/machine.h"
 #include "unit/kvm/kernel_image.h"
 #include "vm/box_process.h"
@@ -120,7 +121,7 @@ UniqueFd ShortKernel() {
 // of it in this process: boxlite-vm loads a filter in each thread in between, which is not in this.
 double FirstInstructionMs() {
   auto loop = loop::Loop::Create().TakeValue();
-  auto machine = machine::CreateKvmMachine(PartsWith(ShortKernel())).TakeValue();
+  auto machine = machine::CreateKvmMachine(PartsWith(ShortKernel()), kvm::Host::Open().TakeValue()).TakeValue();
   machine::MachineEvents events;
   events.on_console = [&loop](std::string_view) { loop->Stop(); };
   events.on_ended = [](const machine::MachineEnd&) { std::abort(); };
