@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -21,15 +20,16 @@
 
 #include "base/clone.h"
 #include "base/sys.h"
+#include "jail/namespaces.h"
 
 namespace boxlite::jail {
 namespace {
 
-constexpr int kWithoutUser =
-    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
+constexpr int kWithoutUser = kHostsNamespaces | CLONE_NEWPID;
 constexpr size_t kStackSize = 256 * 1024;
-constexpr const char* kNewRoot = "/tmp";  // covered inside the child's mount namespace only
 constexpr const char* kOldRoot = "/.host";
+// Until it is made read-only, mount points can be made in it.
+constexpr MemoryRoot kMemoryRoot = {0, "size=1m,nr_inodes=1k,mode=0755", kOldRoot + 1};
 
 struct Plan {
   int flags = 0;  // CLONE_NEW*
@@ -57,7 +57,7 @@ struct Job {
   Plan plan;
   std::vector<Mount> mounts;
   std::vector<char*> argv;
-  std::string uid_map, gid_map;
+  UserMap user;
   std::vector<int> lifted;  // room for the child's copies of the descriptors
   int null_fd = -1;
   int life_read = -1;   // the parent's alone once the child has closed its copy …
@@ -69,20 +69,6 @@ struct Job {
 };
 
 // ---------------------------------------------------------------- in the child
-
-bool WriteText(const char* path, const std::string& text) {
-  int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(fd);
-  return ok;
-}
-
-bool MapUser(const Job& job) {
-  return WriteText("/proc/self/setgroups", "deny") &&
-         WriteText("/proc/self/gid_map", job.gid_map) &&
-         WriteText("/proc/self/uid_map", job.uid_map);
-}
 
 bool MakeReadOnly(const Mount& mount) {
   mount_attr attributes{};
@@ -112,12 +98,7 @@ bool Attach(const Mount& mount) {
 }
 
 bool BuildRoot(const Job& job) {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) return false;
-  if (::mount("boxlite", kNewRoot, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              "size=1m,nr_inodes=1k,mode=0755") < 0)
-    return false;
-  if (::chdir(kNewRoot) < 0 || ::mkdir(kOldRoot + 1, 0700) < 0) return false;
-  if (::syscall(SYS_pivot_root, ".", kOldRoot + 1) < 0 || ::chdir("/") < 0) return false;
+  if (!EnterMemoryRoot(kMemoryRoot) || ::chdir("/") < 0) return false;
   for (const Mount& mount : job.mounts) {
     if (!Attach(mount)) return false;
   }
@@ -173,7 +154,8 @@ int Fail(Job& job, Step step) {
 int RunChild(void* argument) {
   Job& job = *static_cast<Job*>(argument);
   ::setsid();
-  if ((job.plan.flags & CLONE_NEWUSER) != 0 && !MapUser(job)) return Fail(job, Step::kNamespaces);
+  if ((job.plan.flags & CLONE_NEWUSER) != 0 && !MapUser(job.user))
+    return Fail(job, Step::kNamespaces);
   if (job.plan.flags != 0 && !BuildRoot(job)) return Fail(job, Step::kRoot);
   if (!PlaceDescriptors(job)) return Fail(job, Step::kSetup);
   if (!Confine(job)) return Fail(job, Step::kSetup);
@@ -210,11 +192,6 @@ std::optional<Mount> Resolve(const Bind& bind) {
   mount.kind = Mount::Kind::kLink;
   mount.source.assign(text, static_cast<size_t>(length));
   return mount;
-}
-
-std::string IdentityMap(unsigned id) {
-  std::string number = std::to_string(id);
-  return number + " " + number + " 1\n";
 }
 
 void FillArguments(Job& job) {
@@ -280,8 +257,7 @@ Result<Child> Spawn(const ChildSpec& spec) {
   for (const Bind& bind : spec.binds) {
     if (auto mount = Resolve(bind)) job.mounts.push_back(std::move(*mount));
   }
-  job.uid_map = IdentityMap(::geteuid());
-  job.gid_map = IdentityMap(::getegid());
+  job.user = UserMap::OfCaller();
   job.lifted.resize(spec.descriptors.size());
   UniqueFd null = BOXLITE_TRY(sys::Open("/dev/null", O_RDWR));
   auto life = BOXLITE_TRY(sys::Pipe());
