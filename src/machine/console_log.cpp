@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/sys.h"
 
 namespace boxlite::machine {
@@ -9,6 +11,10 @@ namespace {
 
 constexpr std::string_view kPanic = "Kernel panic - not syncing";
 constexpr std::string_view kWrapMark = "\n[... the log continues at its middle ...]\n";
+
+// What the kernel gives for a reason where it has nothing left to kill, and where it was told to
+// panic rather than to kill (panic_on_oom). It never kills the agent, its first process.
+constexpr std::string_view kForMemory[] = {"System is deadlocked on memory", "Out of memory: "};
 
 char Printable(char c) {
   bool plain = (c >= ' ' && c <= '~') || c == '\t';
@@ -42,10 +48,6 @@ void ConsoleLog::EndLine() {
   if (IsKernelLine(line_)) {
     size_t at = line_.find(kPanic);
     if (at != std::string::npos && panic_.empty()) panic_ = line_.substr(at);
-    // The kernel says so when it has nothing left to kill, or kills the agent.
-    if (line_.find("System is deadlocked on memory") != std::string::npos ||
-        line_.find("Out of memory: Killed process 1 ") != std::string::npos)
-      out_of_memory_ = true;
   }
   line_ += '\n';
   WriteFile(line_);
@@ -66,6 +68,14 @@ void ConsoleLog::WriteFile(std::string_view text) {
   // log and nothing else.
   static_cast<void>(sys::WriteAll(file_, AsBytes(text)));
   file_at_ += text.size();
+}
+
+bool ConsoleLog::out_of_memory() const {
+  if (panic_.empty()) return false;
+  std::string_view reason = std::string_view(panic_).substr(kPanic.size());
+  return std::ranges::any_of(kForMemory, [reason](std::string_view words) {
+    return reason.substr(std::min<size_t>(reason.size(), 2)).starts_with(words);
+  });
 }
 
 std::string ConsoleLog::Tail(size_t limit) const {

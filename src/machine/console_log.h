@@ -31,7 +31,8 @@ class ConsoleLog {
 
   // What the kernel said, in its own log format, about its end; empty where it said nothing.
   const std::string& panic() const { return panic_; }
-  bool out_of_memory() const { return out_of_memory_; }
+  // Whether it was for want of memory.
+  bool out_of_memory() const;
 
  private:
   void EndLine();
@@ -43,7 +44,6 @@ class ConsoleLog {
   std::string line_;
   std::string tail_;
   std::string panic_;
-  bool out_of_memory_ = false;
 };
 
 }  // namespace boxlite::machine

@@ -35,7 +35,7 @@ Box::Box(loop::Loop& loop, Parts parts)
       relay_(*this),
       deadline_(loop, [this] { OnDeadline(); }),
       sweep_(loop, [this] { RemoveClosedClients(); }),
-      panic_(loop, [this] { Halt(ExitReason::kPanic, console_.panic()); }) {
+      panic_(loop, [this] { Halt(PanicReason(), console_.panic()); }) {
   launched_.engine = parts_.engine.engine;
   launched_.isolation = parts_.engine.isolation;
   launched_.engine_reason = parts_.engine.reason;

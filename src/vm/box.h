@@ -98,6 +98,7 @@ class Box : private RelayOwner {
   void Halt(proto::ExitReason reason, std::string detail);
   void OnMachineEnded(const machine::MachineEnd& end);
   void DecideReason(const machine::MachineEnd& end);
+  proto::ExitReason PanicReason() const;
   void TellEnd(bool launched);
   void FinishWhenFlushed();
   Error LaunchError() const;

@@ -81,6 +81,10 @@ void Box::Halt(ExitReason reason, std::string detail) {
   parts_.machine->Stop();
 }
 
+ExitReason Box::PanicReason() const {
+  return console_.out_of_memory() ? ExitReason::kOutOfMemory : ExitReason::kPanic;
+}
+
 void Box::DecideReason(const machine::MachineEnd& end) {
   if (asked_) return;
   exit_.detail = end.detail;
@@ -88,11 +92,8 @@ void Box::DecideReason(const machine::MachineEnd& end) {
     exit_.reason = ExitReason::kKilled;
   } else if (end.kind == machine::EndKind::kFailed) {
     exit_.reason = ExitReason::kEngine;
-  } else if (console_.out_of_memory()) {
-    exit_.reason = ExitReason::kOutOfMemory;
-    exit_.detail = "the guest ran out of memory";
   } else if (!console_.panic().empty()) {
-    exit_.reason = ExitReason::kPanic;
+    exit_.reason = PanicReason();
     exit_.detail = console_.panic();
   } else if (!bye_.empty()) {
     exit_.reason = ExitReason::kReset;

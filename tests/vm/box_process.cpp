@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "base/sys.h"
+#include "vm/process_state.h"
 
 namespace boxlite::vm_test {
 namespace {
@@ -187,9 +188,7 @@ std::string BoxProcess::Log() const {
 }
 
 pid_t BoxProcess::QemuPid() const {
-  std::string pid = std::to_string(pid_);
-  std::string children = ReadAll("/proc/" + pid + "/task/" + pid + "/children");
-  return children.empty() ? -1 : std::stoi(children);
+  return OnlyChildOf(pid_);
 }
 
 std::string RunProgram(const std::string& argument) {

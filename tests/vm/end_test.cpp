@@ -114,12 +114,47 @@ TEST_F(EndTest, VmKilled_LeavesAnEmptyRecord) {
   EXPECT_EQ(box_.ExitRecord().reason, ExitReason::kNone);
 }
 
+// What lies in a file system in memory is nobody's to give back: every command is killed for it in
+// turn, and then there is the agent alone.
+TEST_F(EndTest, NothingLeftToKillForMemory_IsOutOfMemory) {
+  box_.Launch();
+  box_.owner().Shell("mkdir /tmp/full && mount -t tmpfs -o size=100%,nr_inodes=0 full /tmp/full");
+  while (!box_.owner().at(box_.launch_stream()).over()) {
+    uint32_t stream = box_.owner().Open(Command({"sh", "-c", "cat /dev/zero >/tmp/full/$$"}));
+    Stream& fill = box_.owner().at(stream);
+    Stream& launch = box_.owner().at(box_.launch_stream());
+    ASSERT_TRUE(box_.owner().RunUntil([&] { return fill.over() || launch.over(); }));
+  }
+  proto::BoxExit exit = End();
+  EXPECT_EQ(exit.reason, ExitReason::kOutOfMemory);
+  EXPECT_EQ(exit.detail, "Kernel panic - not syncing: System is deadlocked on memory");
+  EXPECT_THAT(exit.kernel_log, HasSubstr("System is deadlocked on memory"));
+}
+
+// A guest may ask its kernel to panic rather than to choose whom to kill.
+TEST_F(EndTest, PanicForWantOfMemory_IsOutOfMemory) {
+  box_.Launch();
+  box_.owner().Open(Command({"sh", "-c", "echo 2 >/proc/sys/vm/panic_on_oom; tail /dev/zero"}));
+  proto::BoxExit exit = End();
+  EXPECT_EQ(exit.reason, ExitReason::kOutOfMemory);
+  EXPECT_THAT(exit.kernel_log, HasSubstr("panic_on_oom is enabled"));
+}
+
+// One that can be ended is, and nobody else hears of it.
+TEST_F(EndTest, CommandThatTakesAllMemory_IsKilledAndTheBoxGoesOn) {
+  box_.Launch();
+  Client::Outcome greedy = box_.owner().Shell("exec tail /dev/zero");
+  EXPECT_EQ(greedy.closed.exit_code, -SIGKILL);
+  EXPECT_EQ(box_.owner().Shell("echo here").output, "here\n");
+}
+
 TEST_F(EndTest, KernelRestartsAtOnce_IsAReset) {
   box_.Launch();
   box_.owner().Open(Command({"sh", "-c", "echo b >/proc/sysrq-trigger; sleep 9"}));
   proto::BoxExit exit = End();
   EXPECT_EQ(exit.reason, ExitReason::kReset);
   EXPECT_THAT(exit.detail, HasSubstr("restarted"));
+  EXPECT_EQ(exit.kernel_log, box_.Log());  // No kernel says anything here; what it says is told.
 }
 
 }  // namespace

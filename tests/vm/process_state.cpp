@@ -91,6 +91,11 @@ std::map<std::string, int> DescriptorsOf(pid_t pid) {
   return descriptors;
 }
 
+pid_t OnlyChildOf(pid_t pid) {
+  std::string children = ReadProc(pid, "task/" + std::to_string(pid) + "/children");
+  return children.empty() ? -1 : std::stoi(children);
+}
+
 std::vector<std::string> NamesInRootOf(pid_t pid) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(Folder(pid) + "/root"))

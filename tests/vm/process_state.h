@@ -23,6 +23,8 @@ std::string ReadProc(pid_t pid, const std::string& name);
 std::string LinkOf(pid_t pid, const std::string& name);
 // What the descriptors are, and how many of each: "socket", "anon_inode:[eventfd]", "/dev/null".
 std::map<std::string, int> DescriptorsOf(pid_t pid);
+// Of the process's first thread; -1 where there is none.
+pid_t OnlyChildOf(pid_t pid);
 // The names in the directory that is the process's root.
 std::vector<std::string> NamesInRootOf(pid_t pid);
 

@@ -1,16 +1,21 @@
 // What a box on the qemu engine has beside its guest: a process.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "vm/box_process.h"
 #include "vm/failed_launch.h"
+#include "vm/process_state.h"
 
 namespace boxlite::vm_test {
 namespace {
 
+namespace fs = std::filesystem;
 using proto::ExitReason;
 using testing::Contains;
 using testing::HasSubstr;
@@ -36,6 +41,28 @@ TEST(Qemu, Killed_IsTold) {
   auto closed = box.owner().Closed<proto::ExecClosed>(stream);
   EXPECT_EQ(closed.status.code, static_cast<int32_t>(Code::kStopped));
   EXPECT_EQ(box.WaitEnd(), 0);
+}
+
+// The words of a QEMU that ends by itself are its last line of errors. This one is a script that
+// runs the real one, in the jail, until that is killed.
+TEST(Qemu, GivesUp_IsAnEngineFailureInItsWords) {
+  std::string pattern = fs::temp_directory_path() / "boxlite-qemu-XXXXXX";
+  std::string folder = ::mkdtemp(pattern.data());
+  fs::create_directory(folder + "/bin");
+  proto::Launch launch = BoxProcess::DefaultLaunch();
+  launch.qemu_path = folder + "/bin/qemu";
+  std::ofstream(launch.qemu_path) << "#!/bin/sh\n/usr/bin/qemu-system-x86_64 \"$@\" 2>/dev/null &\n"
+                                  << "wait $!; echo tired >&2; exit 3\n";
+  fs::permissions(launch.qemu_path, fs::perms::owner_all);
+  BoxProcess box;
+  box.Launch(launch);
+  ::kill(OnlyChildOf(box.QemuPid()), SIGKILL);
+  auto exit = box.owner().Closed<proto::BoxExit>(box.launch_stream());
+  EXPECT_EQ(exit.reason, ExitReason::kEngine);
+  EXPECT_EQ(exit.detail, "QEMU ended with status 3: tired");
+  EXPECT_EQ(box.WaitEnd(), 0);
+  EXPECT_EQ(box.ExitRecord().reason, ExitReason::kEngine);
+  fs::remove_all(folder);
 }
 
 TEST(Qemu, OwnerGone_GoesAsWell) {

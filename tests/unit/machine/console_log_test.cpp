@@ -64,8 +64,24 @@ TEST(ConsoleLog, OutOfMemory_IsTold) {
   ConsoleLog log(-1, 0);
   log.Append("[    9.5] Out of memory: Killed process 12 (python3)\n");
   EXPECT_FALSE(log.out_of_memory());
-  log.Append("[    9.6] Kernel panic - not syncing: System is deadlocked on memory\n");
+  log.Append("[    9.6] System is deadlocked on memory\n");
+  EXPECT_FALSE(log.out_of_memory());
+  log.Append("[    9.7] Kernel panic - not syncing: System is deadlocked on memory\n");
   EXPECT_TRUE(log.out_of_memory());
+}
+
+TEST(ConsoleLog, PanicThatWasAskedForWithoutMemory_IsOutOfMemory) {
+  ConsoleLog log(-1, 0);
+  log.Append("[ 9.5] Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is on\n");
+  EXPECT_TRUE(log.out_of_memory());
+}
+
+// The first panic is the one that ended it.
+TEST(ConsoleLog, OtherPanics_AreNotForMemory) {
+  ConsoleLog log(-1, 0);
+  log.Append("[    9.5] Kernel panic - not syncing:\n");
+  log.Append("[    9.6] Kernel panic - not syncing: System is deadlocked on memory\n");
+  EXPECT_FALSE(log.out_of_memory());
 }
 
 TEST(ConsoleLog, File_IsBoundedAndKeepsBothEnds) {
