@@ -163,10 +163,15 @@ static pid_t only_child_of(pid_t parent) {
   return (pid_t)pid;
 }
 
+/* Of the engine that has one, whatever this host would choose. */
 static void a_killed_qemu_ends_the_box_and_says_so(void) {
   boxlite_runtime* rt = open_runtime();
-  boxlite_box* box = create_box(rt, 0);
+  boxlite_box_options options = BOXLITE_BOX_OPTIONS_INIT;
+  boxlite_box* box = NULL;
   capture c;
+  options.rootfs_path = test_rootfs();
+  options.engine = BOXLITE_ENGINE_QEMU;
+  EXPECT_STATUS(boxlite_box_create(&box, rt, &options, &err), BOXLITE_OK);
   start_sleeping(rt, box, &c);
   EXPECT_EQ(kill(only_child_of(pid_of(box)), SIGKILL), 0);
   drain_until(rt, &c.exit.finalized);

@@ -3,6 +3,7 @@
 BOXLITE_PREFIX names the prefix under test (bin/boxlite in it).
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -68,6 +69,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, command: str, registry: str) 
     )
     assert pulled.returncode == 0, pulled.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine(command: str) -> str:
+    """Which one boxes get on this host: "kvm" where its KVM is of use, else "qemu"."""
+    asked = subprocess.run([command, "doctor", "--json"], capture_output=True, text=True, check=True)
+    (line,) = (entry["detail"] for entry in json.loads(asked.stdout) if entry["name"] == "engine")
+    name = line.partition(" ")[0]
+    assert name in ("kvm", "qemu"), line
+    return name
 
 
 @pytest.fixture

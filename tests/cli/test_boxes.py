@@ -134,6 +134,15 @@ def test_isolation_that_cannot_be_had_is_refused(boxlite):
     assert "hardware" in done.stderr
 
 
+def test_hardware_isolation_is_what_the_host_has(boxlite, engine):
+    done = boxlite("run", "--rm", "--isolation", "hardware", IMAGE, "echo", "isolated")
+    if engine == "kvm":
+        assert (done.returncode, done.stdout) == (0, "isolated\n")
+    else:
+        assert (done.returncode, done.stdout) == (125, "")
+        assert "hardware isolation cannot be had on this host: /dev/kvm" in done.stderr
+
+
 def test_pull_always_asks_the_registry(boxlite, registry):
     place = ("--registry", f"http://{registry}")
     assert boxlite(*place, "run", "--rm", "--pull", "always", IMAGE, "echo", "x").stdout == "x\n"

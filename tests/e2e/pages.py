@@ -6,10 +6,12 @@ A comment before each block of a page says what it is:
     <!-- sample: shell -->           commands that are run as they stand, in an empty folder
     <!-- part of: examples/x.py -->  lines of a file
     <!-- output -->                  what the sample before it prints; … stands for anything within a line
+    <!-- output with kvm -->         the same, where KVM is of use and that makes it another; after the plain one
     <!-- form -->                    the form of something, to be read and not to be run
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -19,7 +21,7 @@ import textwrap
 from conftest import SOURCE, run
 
 BLOCK = re.compile(r"^(?:<!-- (?P<mark>.*?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-MARK = re.compile(r"sample: shell|(?:sample|part of): examples/\S+|output|form")
+MARK = re.compile(r"sample: shell|(?:sample|part of): examples/\S+|output(?: with kvm)?|form")
 
 
 @dataclasses.dataclass
@@ -27,6 +29,7 @@ class Block:
     mark: str
     text: str
     output: str | None = None
+    output_with_kvm: str | None = None
 
     def __str__(self):
         return self.mark
@@ -45,10 +48,13 @@ def blocks(page):
         if mark == "output":
             assert found and found[-1].output is None, f"{page}: an output without a sample"
             found[-1].output = match["text"]
+        elif mark == "output with kvm":
+            assert found and found[-1].output and found[-1].output_with_kvm is None, f"{page}: it follows a plain one"
+            found[-1].output_with_kvm = match["text"]
         else:
             found.append(Block(mark, match["text"]))
     fences = re.findall(r"^```", (SOURCE / page).read_text(encoding="utf-8"), re.MULTILINE)
-    outputs = sum(block.output is not None for block in found)
+    outputs = sum((block.output is not None) + (block.output_with_kvm is not None) for block in found)
     assert len(fences) == 2 * (len(found) + outputs), f"{page}: a block that is not closed"
     return found
 
@@ -94,6 +100,15 @@ def environment(prefix, **more):
     return os.environ | {"PATH": path, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"} | more
 
 
+def engine(environment):
+    """Which one boxes get on this host."""
+    report = json.loads(run("boxlite", "doctor", "--json", env=environment))
+    (line,) = (entry["detail"] for entry in report if entry["name"] == "engine")
+    name = line.partition(" ")[0]
+    assert name in ("kvm", "qemu"), line
+    return name
+
+
 def run_sample(block, folder, prefix, change=lambda text: text, **more):
     """Runs it in a folder where examples/ and build/ are the project's, and compares what it prints."""
     for name in ("examples", "build"):
@@ -107,7 +122,8 @@ def run_sample(block, folder, prefix, change=lambda text: text, **more):
     except AssertionError:
         remove_boxes(block, options)
         raise
-    expect(output, block.output or "")
+    kvm = block.output_with_kvm is not None and engine(options["env"]) == "kvm"
+    expect(output, (block.output_with_kvm if kvm else block.output) or "")
 
 
 def remove_boxes(block, options):

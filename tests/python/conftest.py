@@ -5,8 +5,10 @@ busybox is made once by tests/images/make-busybox and given as `rootfs_path`.
 """
 
 import asyncio
+import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import boxlite
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# What an engine isolates by.
+ISOLATION = {"kvm": "hardware", "qemu": "software"}
 
 
 def wait_until(condition, what, seconds=60):
@@ -32,9 +36,24 @@ async def until(condition, what, seconds=60):
         await asyncio.sleep(0.02)
 
 
+@pytest.fixture(scope="session")
+def engine():
+    """Which one boxes get on this host: "kvm" where its KVM is of use, else "qemu"."""
+    asked = [sys.executable, "-m", "boxlite", "doctor", "--json"]
+    report = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)
+    (line,) = (entry["detail"] for entry in report if entry["name"] == "engine")
+    name = line.partition(" ")[0]
+    assert name in ISOLATION, line
+    return name
+
+
 def descriptors():
     """How many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture(scope="session")

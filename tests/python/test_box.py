@@ -8,7 +8,7 @@ import subprocess
 
 import boxlite
 import pytest
-from conftest import ROOT, wait_until
+from conftest import ISOLATION, ROOT, wait_until
 
 
 def small(image, **options):
@@ -111,15 +111,15 @@ def test_options_and_calls_of_later_versions_are_refused_by_name(runtime, image)
 # ---- life
 
 
-def test_a_box_starts_stops_and_starts_again_with_its_disk(runtime, image):
+def test_a_box_starts_stops_and_starts_again_with_its_disk(runtime, image, engine):
     async def test():
         box = runtime.create(small(image, auto_remove=False))
         await box.start()
         await box.start()
         info = box.info()
-        assert (info.status, info.state.running, info.engine) == ("running", True, "qemu")
+        assert (info.status, info.state.running, info.engine) == ("running", True, engine)
         assert info.state.pid > 0
-        assert info.isolation in ("hardware", "software")
+        assert info.isolation == ISOLATION[engine]
         assert (await finish(box, "sh", "-c", "echo kept >/root/file")).exit_code == 0
         with pytest.raises(boxlite.InvalidStateError):
             await box.remove()

@@ -39,7 +39,7 @@ class SecurityOptions:
     """What confines a box beyond its being a machine. Limits are None where there is none."""
 
     jailer_enabled: bool = True
-    """False: the emulator of the box keeps this machine's file system and namespaces."""
+    """False: the programs that run the box keep this machine's file system and namespaces."""
     seccomp_enabled: bool = True
     """False: no filter of system calls around the programs that run the box."""
     max_open_files: int | None = None
