@@ -1,9 +1,11 @@
 #include "vm/box_process.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,29 +75,50 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
+// Of the group that /dev/kvm belongs to, and of no other.
+void BecomeNobody() {
+  constexpr unsigned kNobody = 65534;
+  struct stat device {};
+  bool there = ::stat("/dev/kvm", &device) == 0;
+  bool done = ::setgroups(there ? 1 : 0, &device.st_gid) == 0 && ::setgid(kNobody) == 0 &&
+              ::setuid(kNobody) == 0;
+  if (!done) ::_exit(126);
+}
+
 [[noreturn]] void Execute(const std::string& program, const std::vector<int>& descriptors,
-                          unsigned limit) {
+                          const BoxFiles& files) {
+  // Opened before, because an ordinary user may not get at it by its name.
+  UniqueFd opened(::open(program.c_str(), O_PATH | O_CLOEXEC));
+  UniqueFd lifted_program(::fcntl(opened.get(), F_DUPFD_CLOEXEC, 100));
+  if (files.runner == Runner::kNobody) BecomeNobody();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<int> lifted;
+  lifted.reserve(descriptors.size());
   for (int fd : descriptors) lifted.push_back(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 100));
   for (size_t i = 0; i < lifted.size(); ++i) {
     int target = static_cast<int>(i) + 3;
     if (lifted[i] < 0) ::close(target);
     if (lifted[i] >= 0) ::dup2(lifted[i], target);
   }
-  rlimit most{limit, limit};
-  if (limit != 0) ::setrlimit(RLIMIT_NOFILE, &most);
+  rlimit most{files.descriptors, files.descriptors};
+  if (files.descriptors != 0) ::setrlimit(RLIMIT_NOFILE, &most);
   // For figures: QEMU with KVM, which is asked for by an option.
   const char* option = std::getenv("BOXLITE_TEST_VM_OPTION");
-  ::execl(program.c_str(), program.c_str(), option, nullptr);
+  std::array<char*, 3> argv = {const_cast<char*>(program.c_str()), const_cast<char*>(option),
+                               nullptr};
+  ::execveat(lifted_program.get(), "", argv.data(), environ, AT_EMPTY_PATH);
   ::_exit(127);
 }
 
 }  // namespace
 
 BoxFiles DefaultFiles() {
-  return {GuestKernel(), Part("BOXLITE_TEST_INITRAMFS", BOXLITE_TEST_INITRAMFS),
-          Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4", true, 0};
+  return {GuestKernel(),
+          Part("BOXLITE_TEST_INITRAMFS", BOXLITE_TEST_INITRAMFS),
+          Part("BOXLITE_TEST_DISKS", BOXLITE_TEST_DISKS) + "/root.ext4",
+          true,
+          0,
+          Runner::kCaller};
 }
 
 proto::Engine TestedEngine() {
@@ -126,7 +149,7 @@ BoxProcess::BoxProcess(const BoxFiles& files) {
     Execute(program,
             {control.second.get(), listener.get(), lock.get(), exit.get(), kernel.get(),
              initramfs.get(), root.get(), scratch.get(), log.get()},
-            files.descriptors);
+            files);
   control.second.Reset();
   owner_ = std::make_unique<Client>(std::move(control.first));
 }

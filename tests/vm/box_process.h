@@ -13,10 +13,15 @@
 
 namespace boxlite::vm_test {
 
+// As whom boxlite-vm runs. Nobody is an ordinary user, who may use /dev/kvm all the same; the
+// caller has to be root then, and the guest's files in folders that everybody may search.
+enum class Runner : uint8_t { kCaller, kNobody };
+
 struct BoxFiles {
   std::string kernel, initramfs, root_disk;
   bool scratch = true;
   unsigned descriptors = 0;  // the most that boxlite-vm may have open; 0: the limit here
+  Runner runner = Runner::kCaller;
 };
 BoxFiles DefaultFiles();
 

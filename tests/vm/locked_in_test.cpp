@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "vm/box_process.h"
 #include "vm/process_state.h"
@@ -13,6 +14,7 @@
 namespace boxlite::vm_test {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::AnyOf;
 using testing::Contains;
@@ -29,13 +31,40 @@ bool IsKvm() {
   return TestedEngine() == proto::Engine::kKvm;
 }
 
-class LockedIn : public testing::Test {
+// The files by which QEMU's jail names them, where an ordinary user may look for them.
+class PublicFiles {
+ public:
+  PublicFiles() {
+    std::string pattern = fs::temp_directory_path() / "boxlite-public-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    fs::permissions(folder_, fs::perms(0755));
+    for (std::string* file : {&files_.kernel, &files_.initramfs}) {
+      std::string copy = folder_ + "/" + fs::path(*file).filename().string();
+      fs::copy_file(*file, copy);
+      fs::permissions(copy, fs::perms(0644));
+      *file = copy;
+    }
+    files_.runner = Runner::kNobody;
+  }
+  ~PublicFiles() { fs::remove_all(folder_); }
+  PublicFiles(const PublicFiles&) = delete;
+  PublicFiles& operator=(const PublicFiles&) = delete;
+  const BoxFiles& files() const { return files_; }
+
+ private:
+  BoxFiles files_ = DefaultFiles();
+  std::string folder_;
+};
+
+class LockedIn : public testing::TestWithParam<Runner> {
  protected:
   LockedIn() {
     // Nothing of it may get to the box's processes.
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     ::setenv("BOXLITE_TEST_SECRET", "swordfish", 1);
-    box_ = std::make_unique<BoxProcess>();
+    if (GetParam() == Runner::kNobody) public_ = std::make_unique<PublicFiles>();
+    files_ = public_ ? public_->files() : DefaultFiles();
+    box_ = std::make_unique<BoxProcess>(files_);
   }
 
   Lines Launch(const proto::Launch& launch) { return box_->Launch(launch).jail; }
@@ -58,6 +87,8 @@ class LockedIn : public testing::Test {
     return threads;
   }
 
+  std::unique_ptr<PublicFiles> public_;
+  BoxFiles files_;
   std::unique_ptr<BoxProcess> box_;
 };
 
@@ -72,7 +103,7 @@ std::vector<bool> Differ(const std::vector<pid_t>& processes, const std::string&
 
 constexpr const char* kNoCapability = "0000000000000000";
 
-TEST_F(LockedIn, EveryThread_IsFilteredAndHasNoCapability) {
+TEST_P(LockedIn, EveryThread_IsFilteredAndHasNoCapability) {
   Launch();
   auto threads = Threads();
   EXPECT_GE(threads.size(), 5u);  // boxlite-vm's with two disks and vCPUs, or QEMU's
@@ -83,7 +114,7 @@ TEST_F(LockedIn, EveryThread_IsFilteredAndHasNoCapability) {
                                  Pair("CapAmb", kNoCapability)})));
 }
 
-TEST_F(LockedIn, Threads_AreTheEnginesAndHaveTheirNames) {
+TEST_P(LockedIn, Threads_AreTheEnginesAndHaveTheirNames) {
   Launch();
   Lines names;
   for (pid_t thread : ThreadsOf(vm())) names.push_back(StatusOf(thread)["Name"]);
@@ -104,14 +135,14 @@ std::map<std::string, int> DescriptorsOfEveryBox(const BoxProcess& box) {
           {"pipe", 4}};
 }
 
-TEST_F(LockedIn, DescriptorsOfTheVm_AreJustThese) {
+TEST_P(LockedIn, DescriptorsOfTheVm_AreJustThese) {
   Launch();
   auto expected = DescriptorsOfEveryBox(*box_);
   if (IsKvm()) {
     expected["anon_inode:kvm-vm"] = 1;
     expected["anon_inode:kvm-vcpu:0"] = 1;
     expected["anon_inode:kvm-vcpu:1"] = 1;
-    expected[DefaultFiles().root_disk] = 1;
+    expected[files_.root_disk] = 1;
     expected[box_->directory() + "/scratch"] = 1;
   } else {
     expected["anon_inode:[pidfd]"] = 1;
@@ -126,7 +157,7 @@ TEST_F(LockedIn, DescriptorsOfTheVm_AreJustThese) {
 }
 
 // A host that allows no namespaces of either kind leaves the box in its own, and the box says so.
-TEST_F(LockedIn, NamespacesAndRoot_AreAsItSays) {
+TEST_P(LockedIn, NamespacesAndRoot_AreAsItSays) {
   Lines jail = Launch();
   auto says = [&jail](const char* state) {
     return std::ranges::count(jail, std::string("boxlite-vm namespaces: ") + state) == 1;
@@ -139,7 +170,7 @@ TEST_F(LockedIn, NamespacesAndRoot_AreAsItSays) {
   EXPECT_EQ(NamesInRootOf(vm()).empty(), own);
 }
 
-TEST_F(LockedIn, Environment_IsEmpty) {
+TEST_P(LockedIn, Environment_IsEmpty) {
   Launch();
   for (pid_t pid : Processes()) {
     std::string environment = ReadProc(pid, "environ");
@@ -147,7 +178,7 @@ TEST_F(LockedIn, Environment_IsEmpty) {
   }
 }
 
-TEST_F(LockedIn, MemoryOfTheVm_IsNowhereWritableAndExecutable) {
+TEST_P(LockedIn, MemoryOfTheVm_IsNowhereWritableAndExecutable) {
   Launch();
   std::string maps = ReadProc(vm(), "maps");
   EXPECT_THAT(maps, AllOf(HasSubstr(" r-xp "), HasSubstr(" rw-p ")));
@@ -155,7 +186,7 @@ TEST_F(LockedIn, MemoryOfTheVm_IsNowhereWritableAndExecutable) {
   EXPECT_THAT(maps, Not(HasSubstr(" -wx")));
 }
 
-TEST_F(LockedIn, Limits_AreSet) {
+TEST_P(LockedIn, Limits_AreSet) {
   Launch();
   auto limits = LimitsOf(vm());
   EXPECT_EQ(limits["Max core file size"], "0 0");
@@ -164,7 +195,7 @@ TEST_F(LockedIn, Limits_AreSet) {
   EXPECT_EQ(limits["Max msgqueue size"], "0 0");
 }
 
-TEST_F(LockedIn, Info_NamesEachLayer) {
+TEST_P(LockedIn, Info_NamesEachLayer) {
   Lines jail = Launch();
   auto client = box_->Connect();
   auto info = client->Closed<proto::InfoClosed>(client->Open(proto::InfoRequest{}));
@@ -175,7 +206,7 @@ TEST_F(LockedIn, Info_NamesEachLayer) {
   EXPECT_EQ(jail.size(), IsKvm() ? 7u : 11u);
 }
 
-TEST_F(LockedIn, WithoutJail_IsInTheHostsNamespacesAndLockedInOtherwise) {
+TEST_P(LockedIn, WithoutJail_IsInTheHostsNamespacesAndLockedInOtherwise) {
   proto::Launch launch = BoxProcess::DefaultLaunch();
   launch.no_jail = 1;
   Lines jail = Launch(launch);
@@ -187,7 +218,7 @@ TEST_F(LockedIn, WithoutJail_IsInTheHostsNamespacesAndLockedInOtherwise) {
                                             Pair("CapEff", kNoCapability)})));
 }
 
-TEST_F(LockedIn, WithoutFilters_HasNoneAndIsLockedInOtherwise) {
+TEST_P(LockedIn, WithoutFilters_HasNoneAndIsLockedInOtherwise) {
   proto::Launch launch = BoxProcess::DefaultLaunch();
   launch.no_seccomp = 1;
   Lines jail = Launch(launch);
@@ -198,6 +229,20 @@ TEST_F(LockedIn, WithoutFilters_HasNoneAndIsLockedInOtherwise) {
                                             Pair("CapEff", kNoCapability)})));
 }
 
+// The test's words would prove nothing, were it the same user after all.
+TEST_P(LockedIn, Runner_IsWhoWasAskedFor) {
+  Launch();
+  std::string user = GetParam() == Runner::kNobody ? "65534" : std::to_string(::geteuid());
+  std::string all = user + "\t" + user + "\t" + user + "\t" + user;
+  EXPECT_THAT(Threads(), Each(Contains(Pair("Uid", all))));
+}
+
+std::string RunnersName(const testing::TestParamInfo<Runner>& runner) {
+  return runner.param == Runner::kNobody ? "AsNobody" : "AsTheCaller";
+}
+constexpr Runner kRunners[] = {Runner::kCaller, Runner::kNobody};
+INSTANTIATE_TEST_SUITE_P(Runners, LockedIn, testing::ValuesIn(kRunners), RunnersName);
+
 // ---------------------------------------------------------------- QEMU's own
 
 // Another name, so that the kvm engine's run leaves them out.
@@ -206,7 +251,7 @@ class QemuLockedIn : public LockedIn {
   pid_t qemu() const { return box_->QemuPid(); }
 };
 
-TEST_F(QemuLockedIn, Jail_IsAsItSays) {
+TEST_P(QemuLockedIn, Jail_IsAsItSays) {
   Lines jail = Launch();
   EXPECT_THAT(jail, IsSupersetOf(Lines{"qemu capabilities: dropped", "qemu no_new_privs: set",
                                        "qemu system calls: filtered by QEMU's own sandbox"}));
@@ -218,16 +263,15 @@ TEST_F(QemuLockedIn, Jail_IsAsItSays) {
     EXPECT_THAT(Differ({qemu()}, kind), ElementsAre(own)) << kind;
 }
 
-TEST_F(QemuLockedIn, Descriptors_AreTheBoxs) {
+TEST_P(QemuLockedIn, Descriptors_AreTheBoxs) {
   Launch();
   auto found = DescriptorsOf(qemu());
   std::map<std::string, int> kinds;
   for (const auto& [what, count] : found) kinds[what] = 1;
-  BoxFiles files = DefaultFiles();
   std::map<std::string, int> expected = {{"/dev/null", 1},
-                                         {files.kernel, 1},
-                                         {files.initramfs, 1},
-                                         {files.root_disk, 1},
+                                         {files_.kernel, 1},
+                                         {files_.initramfs, 1},
+                                         {files_.root_disk, 1},
                                          {box_->directory() + "/scratch", 1},
                                          {"anon_inode:[eventfd]", 1},
                                          {"anon_inode:[signalfd]", 1},
@@ -238,7 +282,7 @@ TEST_F(QemuLockedIn, Descriptors_AreTheBoxs) {
   EXPECT_EQ(found["pipe"], 1);
 }
 
-TEST_F(QemuLockedIn, Limits_AreSet) {
+TEST_P(QemuLockedIn, Limits_AreSet) {
   Launch();
   auto limits = LimitsOf(qemu());
   EXPECT_EQ(limits["Max core file size"], "0 0");
@@ -249,13 +293,15 @@ TEST_F(QemuLockedIn, Limits_AreSet) {
 
 // A megabyte of it, after which the log begins anew at its middle. (The kvm engine's loop has the
 // same rules; in the rig this would take minutes.)
-TEST_F(QemuLockedIn, GuestThatFloodsItsConsole_GoesOn) {
+TEST_P(QemuLockedIn, GuestThatFloodsItsConsole_GoesOn) {
   Launch();
   Client::Outcome outcome =
       box_->owner().Shell("head -c 1100000 /dev/zero | tr '\\0' x >/dev/ttyS0; echo done");
   EXPECT_EQ(outcome.output, "done\n");
   EXPECT_THAT(box_->Log(), HasSubstr("the log continues at its middle"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Runners, QemuLockedIn, testing::ValuesIn(kRunners), RunnersName);
 
 }  // namespace
 }  // namespace boxlite::vm_test
