@@ -189,13 +189,13 @@ TEST(Kvm, HostsDiskThatHangs_KeepsNobody) {
 // A kernel of this test's own, to be spoilt.
 class KvmOwnKernel : public testing::Test {
  protected:
-  KvmOwnKernel() {
+  void SetUp() override {
     std::string pattern = fs::temp_directory_path() / "boxlite-kernel-XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
     fs::copy_file(files_.kernel, folder_ + "/kernel");
     files_.kernel = folder_ + "/kernel";
   }
-  ~KvmOwnKernel() override { fs::remove_all(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
 
   BoxFiles files_ = DefaultFiles();
   std::string folder_;

@@ -65,7 +65,7 @@ class MachineTest : public testing::Test {
   }
 
   machine::Completion Record() {
-    return [this](Result<void> result) {
+    return [this](const Result<void>& result) {
       answers_.push_back(result.ok() ? "ok" : result.error().message());
       loop_->Stop();
     };
