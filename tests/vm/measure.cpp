@@ -31,7 +31,7 @@ namespace {
 
 using Samples = std::vector<double>;
 
-void Print(const char* name, const char* unit, Samples samples) {
+void Print(const char* name, const char* unit, const Samples& samples) {
   Samples sorted = samples;
   std::sort(sorted.begin(), sorted.end());
   std::printf("%-22s %9.3f %-5s ", name, sorted[sorted.size() / 2], unit);
