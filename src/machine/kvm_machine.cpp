@@ -111,7 +111,8 @@ Result<void> KvmMachine::AddSlot(Slot slot, const VirtioSlot::MakeDevice& make) 
         [this, slot](const Error& reason, uint32_t number) { Report(slot, reason, number); });
     return make(interrupt);
   };
-  slots_.push_back(BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_, *interrupts_}, slot, make_told)));
+  slots_.push_back(
+      BOXLITE_TRY(VirtioSlot::Create({*vm_, *memory_, registers_, *interrupts_}, slot, make_told)));
   return {};
 }
 

@@ -121,7 +121,8 @@ UniqueFd ShortKernel() {
 // of it in this process: boxlite-vm loads a filter in each thread in between, which is not in this.
 double FirstInstructionMs() {
   auto loop = loop::Loop::Create().TakeValue();
-  auto machine = machine::CreateKvmMachine(PartsWith(ShortKernel()), kvm::Host::Open().TakeValue()).TakeValue();
+  auto machine = machine::CreateKvmMachine(PartsWith(ShortKernel()), kvm::Host::Open().TakeValue())
+                     .TakeValue();
   machine::MachineEvents events;
   events.on_console = [&loop](std::string_view) { loop->Stop(); };
   events.on_ended = [](const machine::MachineEnd&) { std::abort(); };
