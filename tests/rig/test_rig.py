@@ -18,6 +18,7 @@ RUN = ROOT / "tests/rig/run"
 NOBODY = 65534
 # For waits that end early: how long a busy host may take.
 PATIENCE = 120
+TIME_LIMIT_PASSED = 124
 
 
 def rig(*command, options=(), run=RUN, **arguments):
@@ -28,6 +29,16 @@ def rig(*command, options=(), run=RUN, **arguments):
 def output(*command, **arguments):
     """What a command that ends well writes; it writes no errors."""
     done = rig(*command, **arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def counted_output(*command):
+    """The same while time counts instructions. Now and then such a machine stands still (docs/rig.md)."""
+    for _ in range(3):
+        done = rig(*command, options=["--icount", "--timeout", "60"])
+        if done.returncode != TIME_LIMIT_PASSED:
+            break
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
 
@@ -220,7 +231,7 @@ def test_kvm_runs_a_guest():
 
 
 def test_kvm_runs_guests_while_time_counts_instructions():
-    assert output(os.environ["BOXLITE_FIRST_GUEST"], options=["--icount"]) == b"42 by the port, 42 in memory\n"
+    assert counted_output(os.environ["BOXLITE_FIRST_GUEST"]) == b"42 by the port, 42 in memory\n"
 
 
 def test_several_processors_and_memory_are_there():
@@ -245,13 +256,13 @@ print(loop(1_000_000), loop(2_000_000))
 
 
 def test_time_counts_instructions_where_asked_to():
-    quiet = [int(word) for word in output("python3", "-c", LOOP, options=["--icount"]).split()]
+    quiet = [int(word) for word in counted_output("python3", "-c", LOOP).split()]
     with contextlib.ExitStack() as stack:
         # Time would take notice of these.
         for _ in range(2 * os.cpu_count()):
             busy = stack.enter_context(subprocess.Popen(["sh", "-c", "while :; do :; done"]))
             stack.callback(busy.kill)
-        disturbed = [int(word) for word in output("python3", "-c", LOOP, options=["--icount"]).split()]
+        disturbed = [int(word) for word in counted_output("python3", "-c", LOOP).split()]
     assert quiet == pytest.approx(disturbed, rel=0.02)
     assert quiet[1] == pytest.approx(2 * quiet[0], rel=0.02)
 
