@@ -22,8 +22,9 @@ constexpr uint64_t kZeroPiece = 64 * 1024;
 // Where a transfer is: what is left of the segments.
 class Cursor {
  public:
+  // NOLINTNEXTLINE(*-member-init): vectors are filled before they are read
   Cursor(const kvm::GuestMemory& memory, std::span<const Segment> segments)
-      : memory_(memory), segments_(segments) {}  // NOLINT: vectors are filled before they are read
+      : memory_(memory), segments_(segments) {}
 
   // The next vectors; none at the end, and none where a segment is not in memory.
   std::span<iovec> Next() {
