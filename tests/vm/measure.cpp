@@ -4,15 +4,16 @@
 //
 //   vm_measure [SAMPLES]     5 by default
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -179,7 +180,7 @@ void MeasureRunning(int samples) {
     execs.push_back(MillisecondsOf([&] { box.owner().Run({"true"}); }));
     memory.push_back(PrivateKib(family));
     double before = CpuMs(family);
-    ::sleep(kIdleSeconds);
+    std::this_thread::sleep_for(std::chrono::seconds(kIdleSeconds));
     idle.push_back((CpuMs(family) - before) / kIdleSeconds);
   }
   for (int i = 0; i < samples; ++i) {
