@@ -150,8 +150,12 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   box.SetJail(jail.value().lines());
   box.RunGuest();
   loop.value()->Run();
-  // All is recorded and told. Taking the machine down would wait for what its disks do, and a disk
-  // that hangs on the host must not keep the process; the kernel ends a thread wherever it is.
+  // All is recorded and told. A QEMU that cannot be ended yet is waited for: it has the box's disk,
+  // and with this process the box's lock would go.
+  if (how.value().loop == Thread::kQemuLoop) return 0;
+  // Taking our own machine down would wait for what its disks do, and a disk that hangs on the host
+  // must not keep the process; the kernel ends a thread wherever it is, and keeps the lock till
+  // then.
   ::_exit(0);
 }
 
