@@ -15,8 +15,10 @@
 #include "loop/loop.h"
 #include "machine/virtio_slot.h"
 #include "unit/virtio/driver.h"
+#include "virtio/block.h"
 #include "virtio/console.h"
 #include "virtio/io_pool.h"
+#include "virtio/rng.h"
 
 namespace boxlite::hostile_test {
 
@@ -35,9 +37,10 @@ constexpr Target kTargets[] = {
     {"ConsoleControlOutput", machine::Slot::kConsole, kControlOutput, 16, false},
     {"ConsoleInput", machine::Slot::kConsole, kPortInput, 64, true},
     {"ConsoleOutput", machine::Slot::kConsole, kPortOutput, 64, false},
-    {"Block", machine::Slot::kScratchDisk, 0, 128, false},
-    {"Rng", machine::Slot::kRng, 0, 8, true},
+    {"Block", machine::Slot::kScratchDisk, 0, virtio::Block::kQueueSize, false},
+    {"Rng", machine::Slot::kRng, 0, virtio::Rng::kQueueSize, true},
 };
+constexpr Target kDiskTarget = kTargets[4], kRngTarget = kTargets[5];
 
 // Where the drivers lay out theirs; those of the second processor's so much further on.
 constexpr uint64_t kRings = 2 * kMib, kRingSpace = 0x2000;
