@@ -5,7 +5,7 @@
 
 namespace boxlite::kvm {
 
-// Interrupt controllers, and the addresses that KVM needs for itself. The registers of VMX and SVM
+// Local APICs, and the addresses that KVM needs for itself. The registers of VMX and SVM
 // need no filter of their own: KVM refuses VMX's and EFER.SVME to a guest whose CPUID has neither,
 // and to set a filter takes 15 ms, for which KVM waits until nobody uses the old one.
 Result<void> PrepareVm(int vm);

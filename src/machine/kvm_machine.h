@@ -1,8 +1,8 @@
 // The kvm engine: a machine of our own on /dev/kvm, in this process. See machine.h and docs/kvm.md.
 //
-// Create puts the kernel into memory; Start makes the machine and its threads,
-// which wait at a gate; Run opens it. So the process can give up its privileges after the first and
-// lock itself in after the second, before any of the guest's code runs.
+// Create puts the kernel into memory; Start makes the machine and its threads, which wait at a
+// gate; Run opens it. So the process can give up its privileges after the first and lock itself in
+// after the second, before any of the guest's code runs.
 #pragma once
 
 #include <memory>

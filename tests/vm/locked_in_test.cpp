@@ -150,7 +150,7 @@ TEST_P(LockedIn, DescriptorsOfTheVm_AreJustThese) {
     expected["pipe"] += 1;    // QEMU's errors
   }
   auto found = DescriptorsOf(vm());
-  // One for the loop, and under kvm one for each interrupt and queue.
+  // One for the loop, and under kvm one for each queue.
   EXPECT_EQ(found["anon_inode:[eventfd]"], IsKvm() ? 10 : 1);
   found.erase("anon_inode:[eventfd]");
   EXPECT_EQ(found, expected);
