@@ -6,7 +6,6 @@
 // destruction; requests are answered on a thread of its own.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -17,8 +16,6 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
-
-struct fuse_in_header;
 
 namespace boxlite::hostile_test {
 
