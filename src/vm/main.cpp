@@ -150,13 +150,13 @@ int RunBox(machine::Accelerator accelerator, char** environment) {
   box.SetJail(jail.value().lines());
   box.RunGuest();
   loop.value()->Run();
-  // All is recorded and told. A QEMU that cannot be ended yet is waited for: it has the box's disk,
-  // and with this process the box's lock would go.
-  if (how.value().loop == Thread::kQemuLoop) return 0;
-  // Taking our own machine down would wait for what its disks do, and a disk that hangs on the host
-  // must not keep the process; the kernel ends a thread wherever it is, and keeps the lock till
-  // then.
-  ::_exit(0);
+  // All is recorded and told. Taking our own machine down would wait for what its disks do, and a
+  // disk that hangs on the host must not keep the process; the kernel ends a thread wherever it is,
+  // and keeps the lock till then.
+  if (how.value().loop == Thread::kKvmLoop) ::_exit(0);
+  // A QEMU that cannot be ended yet is waited for: it has the box's disk, and with this process the
+  // box's lock would go.
+  return 0;
 }
 
 int Main(int argc, char** argv, char** environment) {
@@ -183,6 +183,7 @@ extern "C" __attribute__((visibility("default"))) const char* __asan_default_opt
 }
 #endif
 
+// NOLINTNEXTLINE(bugprone-exception-escape): nothing throws; what did would end the process
 int main(int argc, char** argv, char** environment) {
   return boxlite::vm::Main(argc, argv, environment);
 }
