@@ -52,8 +52,7 @@ constexpr const char* kExecDetails =
 constexpr uint32_t kMainCommand = BOXLITE_EXEC_MAIN | BOXLITE_EXEC_ENTRYPOINT;
 
 boxlite_isolation IsolationFromName(const std::string& name) {
-  if (name == "hardware") return BOXLITE_ISOLATION_HARDWARE;
-  return name == "software" ? BOXLITE_ISOLATION_SOFTWARE : BOXLITE_ISOLATION_ANY;
+  return name == "hardware" ? BOXLITE_ISOLATION_HARDWARE : BOXLITE_ISOLATION_ANY;
 }
 
 void SetFlags(const RunOptions& options, boxlite_box_options& raw) {
@@ -247,8 +246,8 @@ void AddBoxOptions(CLI::App* run, RunOptions& options) {
       ->type_name("NUMBER")
       ->check(WholeNumber(1, kNoLimit));
   run->add_option("--entrypoint", options.entrypoint, "Instead of the image's; \"\" for none");
-  run->add_option("--isolation", options.isolation, "any, hardware or software (default any)")
-      ->check(CLI::IsMember({"any", "hardware", "software"}));
+  run->add_option("--isolation", options.isolation, "any or hardware (default any)")
+      ->check(CLI::IsMember({"any", "hardware"}));
   run->add_option("--pull", options.pull, "missing, always or never (default missing)")
       ->check(CLI::IsMember({"missing", "always", "never"}));
   run->add_flag("--rootfs", options.rootfs,

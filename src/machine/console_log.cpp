@@ -37,11 +37,11 @@ void ConsoleLog::Append(std::string_view bytes) {
   }
 }
 
+// Before a line of the guest's that is not whole yet: that may be its kernel's last one.
 void ConsoleLog::AppendOwn(std::string_view line) {
-  if (!line_.empty()) EndLine();
-  Append("boxlite-vm: ");
-  Append(line);
-  Append("\n");
+  std::string own = "boxlite-vm: ";
+  for (char c : line) own += Printable(c);
+  Write(own + '\n');
 }
 
 void ConsoleLog::EndLine() {
@@ -49,10 +49,13 @@ void ConsoleLog::EndLine() {
     size_t at = line_.find(kPanic);
     if (at != std::string::npos && panic_.empty()) panic_ = line_.substr(at);
   }
-  line_ += '\n';
-  WriteFile(line_);
-  tail_ += line_;
+  Write(line_ + '\n');
   line_.clear();
+}
+
+void ConsoleLog::Write(std::string_view line) {
+  WriteFile(line);
+  tail_ += line;
   if (tail_.size() > 2 * kTailSize) tail_.erase(0, tail_.size() - kTailSize);
 }
 

@@ -36,6 +36,7 @@ class ConsoleLog {
 
  private:
   void EndLine();
+  void Write(std::string_view line);
   void WriteFile(std::string_view text);
 
   int file_;

@@ -58,7 +58,7 @@ Result<EngineChoice> ChooseQemu(const proto::Launch& launch, machine::Accelerato
     return Error(
         Code::kEngine,
         "hardware isolation cannot be had on this host: " + why + ", and qemu emulates in software",
-        "ask for isolation any");
+        "use a host with hardware virtualization, or ask for isolation any");
   EngineChoice choice;
   choice.isolation = emulated ? proto::Isolation::kSoftware : proto::Isolation::kHardware;
   choice.reason = why + (emulated ? "; qemu with software emulation" : "; qemu with KVM");

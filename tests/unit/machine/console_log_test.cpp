@@ -31,17 +31,17 @@ TEST(ConsoleLog, ControlCharacters_NeverComeOut) {
   EXPECT_EQ(log.Tail(100), "?[2J?\tplain?\n");
 }
 
-TEST(ConsoleLog, OwnLine_EndsTheGuests) {
+TEST(ConsoleLog, OwnLine_DoesNotCutTheGuests) {
   ConsoleLog log(-1, 0);
-  log.Append("[    1.5] half a li");
+  log.Append("[    1.5] Kernel panic - not syn");
   log.AppendOwn("the root disk stopped: Kernel panic - not syncing\x1b");
-  log.Append("ne\n");
+  log.Append("cing: why\n");
   log.AppendOwn("again");
   EXPECT_EQ(log.Tail(200),
-            "[    1.5] half a li\n"
             "boxlite-vm: the root disk stopped: Kernel panic - not syncing?\n"
-            "ne\nboxlite-vm: again\n");
-  EXPECT_EQ(log.panic(), "");
+            "[    1.5] Kernel panic - not syncing: why\n"
+            "boxlite-vm: again\n");
+  EXPECT_EQ(log.panic(), "Kernel panic - not syncing: why");
 }
 
 TEST(ConsoleLog, EndlessLine_IsCut) {
