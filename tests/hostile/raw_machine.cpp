@@ -112,6 +112,18 @@ Script RawMachine::Finish(uint32_t cpu) {
   return back ? TakeScript(*memory_, steps, cpu) : Script(steps);
 }
 
+bool RawMachine::FinishOrEnd(uint32_t cpu) {
+  constexpr std::chrono::milliseconds kLook{50};
+  auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (IsBack(kLook, cpu)) return true;
+    std::lock_guard lock(mutex_);
+    if (cpus_[cpu].end) return false;
+  }
+  ADD_FAILURE() << "the raw guest neither comes back nor ends";
+  return false;
+}
+
 bool RawMachine::IsBack(std::chrono::milliseconds limit, uint32_t cpu) {
   return cpus_[cpu].turnstile.WaitUntilBack(limit);
 }
