@@ -35,7 +35,7 @@ struct QueueFault {
 constexpr QueueFault kImpossible[] = {
     {"size 0", [](QueueConfig& config) { config.size = 0; }},
     {"size 3", [](QueueConfig& config) { config.size = 3; }},
-    {"size 256", [](QueueConfig& config) { config.size = 256; }},
+    {"more than there is", [](QueueConfig& config) { config.size = 512; }},
     {"size 32768", [](QueueConfig& config) { config.size = 32768; }},
     {"descriptors misaligned", [](QueueConfig& config) { config.descriptors += 8; }},
     {"driver area misaligned", [](QueueConfig& config) { config.driver += 1; }},
