@@ -1,8 +1,6 @@
 // Hostile buffers: empty ones, and ones that lie on the rings by which they are named, for every
 // queue that has a device behind it.
-#include <gtest/gtest.h>
-
-#include "hostile/bench.h"
+#include "hostile/target_test.h"
 
 namespace boxlite::hostile_test {
 namespace {
@@ -10,32 +8,6 @@ namespace {
 using virtio::kIndirect;
 using virtio::kNext;
 using virtio::kWritable;
-
-template <typename Case>
-class BufferTest : public testing::TestWithParam<std::tuple<Target, Case>> {
- protected:
-  void SetUp() override {
-    auto created = Bench::Create();
-    ASSERT_TRUE(created.ok()) << created.error().message();
-    bench_ = created.TakeValue();
-    driver_.emplace(*bench_, target_);
-    driver_->Start();
-  }
-  void TearDown() override { EXPECT_EQ(bench_->machine().Trespass(), std::nullopt); }
-
-  uint16_t flags() const { return target_.writable ? kWritable : 0; }
-  virtio::DriverQueue& queue() { return driver_->queue(); }
-
-  const Target target_ = std::get<0>(this->GetParam());
-  const Case case_ = std::get<1>(this->GetParam());
-  std::unique_ptr<Bench> bench_;
-  std::optional<Driver> driver_;
-};
-
-template <typename Case>
-std::string NameOf(const testing::TestParamInfo<std::tuple<Target, Case>>& info) {
-  return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
-}
 
 // ---------------------------------------------------------------- empty buffers
 
@@ -55,14 +27,15 @@ constexpr EmptyChain kEmptyChains[] = {
     {"IndirectOutsideOfMemory", ~uint64_t{0}, 1024, true},
 };
 
-class EmptyBuffers : public BufferTest<EmptyChain> {
+class EmptyBuffers : public TargetTest<EmptyChain> {
  protected:
   void LayOut() {
+    auto writable = static_cast<uint16_t>(target_.writable ? kWritable : 0);
     uint64_t table = case_.indirect ? kTables : queue().config().descriptors;
     for (uint16_t i = 0; i < case_.count; ++i) {
       bool last = i + 1 == case_.count;
-      auto more = static_cast<uint16_t>(flags() | (last ? 0 : kNext));
-      queue().WriteDescriptor(table + 16u * i, case_.address, 0, more,
+      auto flags = static_cast<uint16_t>(writable | (last ? 0 : kNext));
+      queue().WriteDescriptor(table + 16u * i, case_.address, 0, flags,
                               static_cast<uint16_t>(i + 1));
     }
     if (case_.indirect) queue().SetDescriptor(0, kTables, 16u * case_.count, kIndirect);
@@ -106,7 +79,7 @@ constexpr Place kPlaces[] = {
     {"IndirectTable", [](const virtio::QueueConfig&) { return kTables; }},
 };
 
-class BuffersOnRings : public BufferTest<Place> {
+class BuffersOnRings : public TargetTest<Place> {
  protected:
   static constexpr uint32_t kLength = 512;
 

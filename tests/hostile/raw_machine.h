@@ -54,7 +54,7 @@ class RawMachine {
   // Whether it came back, after this long at most.
   bool IsBack(std::chrono::milliseconds limit, uint32_t cpu = 0);
 
-  // Whether the processor came back; false as well where it has ended, and that is no failure.
+  // Whether the processor came back; that it has ended instead is no failure.
   bool FinishOrEnd(uint32_t cpu);
 
   // Has the guest leave, from whatever it does. Whether its threads ended.

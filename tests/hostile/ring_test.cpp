@@ -1,9 +1,7 @@
 // Hostile rings: every way to lay out a chain or an index that no driver would, for every queue
 // that has a device behind it. What is always true afterwards: nothing outside was touched, and a
 // well-behaved driver that begins with a reset gets all that the device is for.
-#include <gtest/gtest.h>
-
-#include "hostile/bench.h"
+#include "hostile/target_test.h"
 #include "kvm/layout.h"
 
 namespace boxlite::hostile_test {
@@ -133,37 +131,19 @@ const Case kBroken[] = {
     {"IndexBackwards", [](const Ring& ring) { ring.queue.SetAvailableIndex(0xffff); }},
 };
 
-class HostileRing : public testing::TestWithParam<std::tuple<Target, Case>> {
- protected:
-  void SetUp() override {
-    auto created = Bench::Create();
-    ASSERT_TRUE(created.ok()) << created.error().message();
-    bench_ = created.TakeValue();
-    driver_.emplace(*bench_, target_);
-  }
-  void TearDown() override { EXPECT_EQ(bench_->machine().Trespass(), std::nullopt); }
-
-  const Target target_ = std::get<0>(GetParam());
-  std::unique_ptr<Bench> bench_;
-  std::optional<Driver> driver_;
-};
+class HostileRing : public TargetTest<Case> {};
 
 TEST_P(HostileRing, NeedsResetAndWorksAfterIt) {
-  driver_->Start();
-  // The handshake of a console takes entries of its own rings before the hostile ones.
-  std::get<1>(GetParam()).lay_out({bench_->memory(), driver_->queue(), target_});
+  // The handshake of a console has taken entries of its own rings before the hostile ones.
+  case_.lay_out({bench_->memory(), queue(), target_});
   driver_->Provoke();
   EXPECT_TRUE(driver_->Fails());
   EXPECT_TRUE(driver_->Works());
 }
 
-std::string NameOf(const testing::TestParamInfo<std::tuple<Target, Case>>& info) {
-  return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
-}
-
 INSTANTIATE_TEST_SUITE_P(All, HostileRing,
                          testing::Combine(testing::ValuesIn(kTargets), testing::ValuesIn(kBroken)),
-                         NameOf);
+                         NameOf<Case>);
 
 }  // namespace
 }  // namespace boxlite::hostile_test

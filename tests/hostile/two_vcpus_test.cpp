@@ -1,9 +1,7 @@
 // Two vCPUs at one device: each writes its registers, lays out its rings and kicks its queues as if
 // the other were not there. Whoever comes first, every access ends, nothing outside is touched, and
 // an ordinary driver afterwards gets a device that works.
-#include <gtest/gtest.h>
-
-#include "hostile/bench.h"
+#include "hostile/target_test.h"
 #include "kvm/layout.h"
 
 namespace boxlite::hostile_test {
@@ -103,21 +101,38 @@ constexpr Pair kPairs[] = {
     {"StartsAndNonsense", Starts, WritesNonsense},
 };
 
-class TwoVcpus : public testing::TestWithParam<std::tuple<Target, Pair>> {
+class TwoVcpus : public TargetTest<Pair> {
  protected:
-  void SetUp() override {
-    auto created = Bench::Create();
-    ASSERT_TRUE(created.ok()) << created.error().message();
-    bench_ = created.TakeValue();
-  }
   // An area whose address the one vCPU was about to write when the other one reset the device is at
   // zero, and then the guest asked for it.
-  void TearDown() override { EXPECT_EQ(bench_->machine().Trespass(1), std::nullopt); }
+  void TearDown() override { ExpectNoTrespass(1); }
 
+  void FillRing() {
+    for (uint16_t i = 0; i < queue().config().size; ++i) {
+      queue().SetDescriptor(i, kBuffers, 64, target_.writable ? virtio::kWritable : 0);
+      queue().MakeAvailable(i);
+    }
+  }
+
+  // Both at once, some times. Whether the guest is still there.
+  bool Collide() {
+    constexpr int kRounds = 3;
+    FillRing();
+    const QueueConfig config = queue().config();
+    for (int round = 0; round < kRounds && !HasFailure(); ++round) {
+      bench_->machine().Begin(ScriptOf(case_.first, config), 0);
+      bench_->machine().Begin(ScriptOf(case_.second, config), 1);
+      bool first = bench_->machine().FinishOrEnd(0);
+      if (!bench_->machine().FinishOrEnd(1) || !first) return false;
+    }
+    return true;
+  }
+
+ private:
   // As many turns as a script holds.
-  Script ScriptOf(Turn turn, const Driver& driver, const QueueConfig& queue) const {
+  Script ScriptOf(Turn turn, const QueueConfig& queue) const {
     constexpr size_t kSteps = 1900;
-    ScriptRegisters device(driver.base());
+    ScriptRegisters device(driver_->base());
     size_t longest = 0;
     for (size_t before = 0; before + longest <= kSteps; before = device.steps.size()) {
       turn(device, target_, queue);
@@ -126,41 +141,29 @@ class TwoVcpus : public testing::TestWithParam<std::tuple<Target, Pair>> {
     device.steps.resize(std::min(device.steps.size(), kSteps));
     return device.steps;
   }
-
-  const Target target_ = std::get<0>(GetParam());
-  std::unique_ptr<Bench> bench_;
 };
 
+// QEMU, emulating several processors at once, now and then loses one of a guest's on its way out to
+// the program (docs/rig.md). Then there is no driver any more that could tell whether the device
+// works, and it is all done again.
 TEST_P(TwoVcpus, AtOneDevice_LeaveItInOrder) {
-  constexpr int kRounds = 3;
-  Driver driver(*bench_, target_);
-  driver.Start();
-  QueueConfig queue = driver.queue().config();
-  for (uint16_t i = 0; i < queue.size; ++i) {
-    driver.queue().SetDescriptor(i, kBuffers, 64, target_.writable ? virtio::kWritable : 0);
-    driver.queue().MakeAvailable(i);
+  constexpr int kAttempts = 5;
+  bool guest_lives = Collide();
+  for (int attempt = 1; attempt < kAttempts && !guest_lives && !HasFailure(); ++attempt) {
+    bench_->Settle();
+    ExpectNoTrespass(1);
+    Begin();
+    guest_lives = Collide();
   }
-  const Pair& pair = std::get<1>(GetParam());
-  for (int round = 0; round < kRounds && !HasFailure(); ++round) {
-    bench_->machine().Begin(ScriptOf(pair.first, driver, queue), 0);
-    bench_->machine().Begin(ScriptOf(pair.second, driver, queue), 1);
-    bool first = bench_->machine().FinishOrEnd(0);
-    // A device that was told to use what lies at zero, a moment too early, may take the guest its
-    // own tables: then there is no driver any more to see whether the device works.
-    if (!bench_->machine().FinishOrEnd(1) || !first) return;
-  }
+  ASSERT_TRUE(guest_lives) << "the guest's processors end each time";
   bench_->Settle();
-  EXPECT_TRUE(driver.Works());
+  EXPECT_TRUE(driver_->Works());
   EXPECT_TRUE(Driver(*bench_, target_, 1).Works());
-}
-
-std::string NameOf(const testing::TestParamInfo<std::tuple<Target, Pair>>& info) {
-  return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TwoVcpus,
                          testing::Combine(testing::ValuesIn(kTargets), testing::ValuesIn(kPairs)),
-                         NameOf);
+                         NameOf<Pair>);
 
 }  // namespace
 }  // namespace boxlite::hostile_test
