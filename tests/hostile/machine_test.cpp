@@ -148,12 +148,13 @@ TEST_F(RawMachineTest, Ports_All_AreHarmless) {
   EXPECT_EQ(resets, 1);
 }
 
-// Registers that are none, all widths, entries that send every kind of interrupt to nobody.
+// Registers that are none, all widths, entries that send every kind of interrupt to nobody, by a
+// physical or a logical destination.
 TEST_F(RawMachineTest, IoApic_TableOfNonsense_IsHarmless) {
   constexpr uint64_t kSelect = kvm::kIoApic, kWindow = kvm::kIoApic + 0x10;
   constexpr uint64_t kFirstEntry = 0x10, kMasked = 1 << 16;
   Start();
-  for (uint64_t mode = 0; mode < 0x800; mode += 0x1f) {
+  for (uint64_t mode = 0; mode < 0x1000; mode += 0x3d) {
     Script script;
     for (uint64_t number = 0; number < 0x100; ++number) {
       script.push_back({Op::kWrite8, 0, kSelect, number, 0});
