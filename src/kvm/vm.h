@@ -32,8 +32,7 @@ class Host {
 
 class Vm {
  public:
-  // The order matters: KVM's own interrupt controllers cost 7.7 ms on Linux 6.18 where they were
-  // made before the first memory slot, after it 0.3 ms. `memory` outlives the machine.
+  // `memory` outlives the machine.
   static Result<std::unique_ptr<Vm>> Create(const Host& host, GuestMemory& memory);
 
   Result<UniqueFd> CreateVcpu(uint32_t index) const;
