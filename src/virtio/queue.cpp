@@ -115,10 +115,9 @@ Result<std::optional<Chain>> Queue::Pop() {
   return std::optional<Chain>(std::move(chain));
 }
 
-// What is wrong with the descriptor, or null. Not a Result, and not a call: this runs for each page
-// of a disk's request.
-[[gnu::always_inline]] inline const char* Queue::Append(const Descriptor& descriptor,
-                                                        Chain& chain) const {
+// What is wrong with the descriptor, or null. Not a Result: this runs for each page of a disk's
+// request.
+const char* Queue::Append(const Descriptor& descriptor, Chain& chain) const {
   bool writable = (descriptor.flags & kFlagWrite) != 0;
   // The specification does not forbid an empty buffer. It moves nothing, wherever it claims to be.
   if (descriptor.length == 0) return nullptr;
