@@ -3,13 +3,13 @@
 BOXLITE_PREFIX names the prefix under test (bin/boxlite in it).
 """
 
-import json
 import os
 import pathlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+import engines
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -72,13 +72,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, command: str, registry: str) 
 
 
 @pytest.fixture(scope="session")
-def engine(command: str) -> str:
-    """Which one boxes get on this host: "kvm" where its KVM is of use, else "qemu"."""
-    asked = subprocess.run([command, "doctor", "--json"], capture_output=True, text=True, check=True)
-    (line,) = (entry["detail"] for entry in json.loads(asked.stdout) if entry["name"] == "engine")
-    name = line.partition(" ")[0]
-    assert name in ("kvm", "qemu"), line
-    return name
+def engine() -> str:
+    """Which one boxes get on this host."""
+    return engines.default_engine()
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ A comment before each block of a page says what it is:
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import re
 import subprocess
 import textwrap
 
+import engines
 from conftest import SOURCE, run
 
 BLOCK = re.compile(r"^(?:<!-- (?P<mark>.*?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,15 +100,6 @@ def environment(prefix, **more):
     return os.environ | {"PATH": path, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"} | more
 
 
-def engine(environment):
-    """Which one boxes get on this host."""
-    report = json.loads(run("boxlite", "doctor", "--json", env=environment))
-    (line,) = (entry["detail"] for entry in report if entry["name"] == "engine")
-    name = line.partition(" ")[0]
-    assert name in ("kvm", "qemu"), line
-    return name
-
-
 def run_sample(block, folder, prefix, change=lambda text: text, **more):
     """Runs it in a folder where examples/ and build/ are the project's, and compares what it prints."""
     for name in ("examples", "build"):
@@ -122,7 +113,7 @@ def run_sample(block, folder, prefix, change=lambda text: text, **more):
     except AssertionError:
         remove_boxes(block, options)
         raise
-    kvm = block.output_with_kvm is not None and engine(options["env"]) == "kvm"
+    kvm = block.output_with_kvm is not None and engines.default_engine() == "kvm"
     expect(output, (block.output_with_kvm if kvm else block.output) or "")
 
 

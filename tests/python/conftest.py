@@ -5,14 +5,13 @@ busybox is made once by tests/images/make-busybox and given as `rootfs_path`.
 """
 
 import asyncio
-import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import boxlite
+import engines
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,13 +37,8 @@ async def until(condition, what, seconds=60):
 
 @pytest.fixture(scope="session")
 def engine():
-    """Which one boxes get on this host: "kvm" where its KVM is of use, else "qemu"."""
-    asked = [sys.executable, "-m", "boxlite", "doctor", "--json"]
-    report = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)
-    (line,) = (entry["detail"] for entry in report if entry["name"] == "engine")
-    name = line.partition(" ")[0]
-    assert name in ISOLATION, line
-    return name
+    """Which one boxes get on this host."""
+    return engines.default_engine()
 
 
 def descriptors():
