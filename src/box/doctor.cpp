@@ -43,14 +43,21 @@ DoctorLine ExamineQemu(const std::string& qemu_path) {
   return Fine("qemu", line + " (" + qemu_path + ")");
 }
 
-DoctorLine ExamineKvm() {
+// Which is of use where boxes run by it: the line of the engine says why they do not.
+DoctorLine ExamineKvm(const DoctorLine& engine) {
+  constexpr const char* kEmulated =
+      "Boxes run by software emulation, without hardware isolation; use a host with hardware "
+      "virtualization for both.";
   Result<UniqueFd> kvm = sys::Open("/dev/kvm", O_RDWR);
-  if (kvm.ok()) return Fine("kvm", "/dev/kvm is present and permitted");
-  const char* hint = kvm.error().code() == Code::kPermission
-                         ? "Add the user to the group that owns /dev/kvm, usually kvm."
-                         : "Boxes run by software emulation, without hardware isolation; use a "
-                           "host with hardware virtualization for both.";
-  return Problem("kvm", DoctorState::kWarning, kvm.error(), hint);
+  if (!kvm.ok()) {
+    const char* hint = kvm.error().code() == Code::kPermission
+                           ? "Add the user to the group that owns /dev/kvm, usually kvm."
+                           : kEmulated;
+    return Problem("kvm", DoctorState::kWarning, kvm.error(), hint);
+  }
+  if (engine.detail.starts_with("qemu"))
+    return {"kvm", DoctorState::kWarning, "/dev/kvm is present, and of no use to boxes", kEmulated};
+  return Fine("kvm", "/dev/kvm is present and permitted");
 }
 
 // A number in a file of /proc/sys; `fallback` where the kernel has no such setting.
@@ -147,9 +154,10 @@ DoctorLine ExamineDisk(const store::Home& home) {
 DoctorReport Examine(const helper::Installation& installation, const std::string& qemu_path,
                      const store::Home& home) {
   Result<std::string> vm = installation.FindVm();
-  return {ExamineKvm(),
+  DoctorLine engine = ExamineEngine(vm);
+  return {ExamineKvm(engine),
           ExamineQemu(qemu_path),
-          ExamineEngine(vm),
+          engine,
           ExamineUserNamespaces(),
           ExamineCgroups(),
           ExamineDisk(home),

@@ -33,15 +33,17 @@ Result<Kvm> ProbeKvm(uint32_t known_speed) {
 // Why KVM is not used, or nothing.
 Result<void> CheckKvm(const proto::Launch& launch, const Result<Kvm>& kvm) {
   if (!kvm.ok()) return Error(kvm.error()).WithCode(Code::kEngine);
+  bool qemu_would_do = launch.isolation != proto::Isolation::kHardware;
   if (kvm.value().speed < kLeastKvmSpeed)
     return Error(Code::kEngine,
                  "/dev/kvm: it runs guest code at " + Percent(kvm.value().speed) +
                      ", as a KVM does that interprets it",
-                 "run on a host with hardware virtualization, or use engine auto or qemu");
+                 std::string("use a host with hardware virtualization, or ask for ") +
+                     (qemu_would_do ? "engine auto or qemu" : "isolation any"));
   if (launch.cpus > kvm::kMaxMpCpus)
     return Error(Code::kInvalidArgument,
                  "the kvm engine has at most " + std::to_string(kvm::kMaxMpCpus) + " processors",
-                 "ask for fewer, or for engine qemu");
+                 qemu_would_do ? "ask for fewer, or for engine qemu" : "ask for fewer");
   return {};
 }
 

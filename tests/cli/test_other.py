@@ -34,11 +34,13 @@ def test_version(boxlite):
     assert boxlite("--version").stdout == boxlite("version").stdout
 
 
-def test_doctor_names_every_part(boxlite):
+def test_doctor_names_every_part(boxlite, engine):
     report = json.loads(boxlite("doctor", "--json").stdout)
     names = {entry["name"] for entry in report}
     assert {"kvm", "qemu", "user namespaces", "cgroups", "disk", "kernel", "agent"} <= names
     assert all(entry["hint"] for entry in report if entry["state"] != "ok")
+    (kvm,) = (entry["state"] for entry in report if entry["name"] == "kvm")
+    assert kvm == ("ok" if engine == "kvm" else "warning")
     assert boxlite("doctor").returncode == 0
 
 

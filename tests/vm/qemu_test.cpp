@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 using proto::ExitReason;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST(Qemu, Launched_NamesItsJail) {
@@ -122,6 +123,11 @@ TEST(Qemu, KvmThatInterprets_IsNotChosenAndRefusedByName) {
   failure = LaunchFails(launch);
   EXPECT_EQ(CodeOf(failure), Code::kEngine);
   EXPECT_THAT(failure.refusal.message, HasSubstr("/dev/kvm"));
+  // Another engine would not do either, so none is proposed.
+  launch.isolation = proto::Isolation::kHardware;
+  failure = LaunchFails(launch);
+  EXPECT_EQ(CodeOf(failure), Code::kEngine);
+  EXPECT_THAT(failure.refusal.hint, Not(HasSubstr("auto")));
 }
 
 }  // namespace
