@@ -26,6 +26,11 @@ def command(runs, *arguments):
     return [timed(STAGE / "bin/boxlite", *arguments) * 1000 for _ in range(runs)]
 
 
+def probe(runs):
+    """Milliseconds in which boxlite-vm says what this host's KVM is good for."""
+    return [timed(STAGE / "libexec/boxlite/boxlite-vm", "--probe") * 1000 for _ in range(runs)]
+
+
 def in_a_box(program, runs):
     """What a Python program on this host prints; there `box` is a running box, `runs` how many samples are wanted."""
     frame = "import sys, time, boxlite\nruns = int(sys.argv[1])\nwith boxlite.SyncSimpleBox() as box:\n"

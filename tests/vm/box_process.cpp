@@ -143,7 +143,7 @@ BoxProcess::BoxProcess(const BoxFiles& files) {
   UniqueFd scratch;
   if (files.scratch) scratch = OpenFile(directory_ + "/scratch", O_RDWR);
   UniqueFd log = OpenFile(directory_ + "/log", O_RDWR | O_CREAT);
-  std::string program = Part("BOXLITE_TEST_VM", BOXLITE_TEST_VM);
+  std::string program = VmProgram();
   pid_ = ::fork();
   if (pid_ == 0)
     Execute(program,
@@ -214,8 +214,12 @@ pid_t BoxProcess::QemuPid() const {
   return OnlyChildOf(pid_);
 }
 
+std::string VmProgram() {
+  return Part("BOXLITE_TEST_VM", BOXLITE_TEST_VM);
+}
+
 std::string RunProgram(const std::string& argument) {
-  return Output(Part("BOXLITE_TEST_VM", BOXLITE_TEST_VM) + " " + argument + " 2>&1");
+  return Output(VmProgram() + " " + argument + " 2>&1");
 }
 
 }  // namespace boxlite::vm_test

@@ -62,7 +62,9 @@ class BoxProcess {
   uint32_t launch_stream_ = 0;
 };
 
-// Runs the program with `argument` and returns what it printed.
+// The boxlite-vm under test.
+std::string VmProgram();
+// Runs it with `argument` and returns what it printed.
 std::string RunProgram(const std::string& argument);
 
 }  // namespace boxlite::vm_test

@@ -3,7 +3,11 @@
 // BOXLITE_TEST_ENGINE, BOXLITE_TEST_KERNEL and BOXLITE_TEST_VM naming what is measured.
 //
 //   vm_measure [SAMPLES]     5 by default
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -76,9 +80,7 @@ double DiskRate(Client& client) {
 // Reads what a box is made of, so that nothing is measured that waits for the host's disk.
 void WarmFiles() {
   BoxFiles files = DefaultFiles();
-  const char* vm = std::getenv("BOXLITE_TEST_VM");
-  for (const std::string& path : {files.kernel, files.initramfs, files.root_disk,
-                                  std::string(vm != nullptr ? vm : BOXLITE_TEST_VM)}) {
+  for (const std::string& path : {files.kernel, files.initramfs, files.root_disk, VmProgram()}) {
     std::ifstream file(path, std::ios::binary);
     std::vector<char> piece(1 << 20);
     while (file.read(piece.data(), static_cast<std::streamsize>(piece.size()))) {
@@ -134,11 +136,31 @@ double FirstInstructionMs() {
   });
 }
 
+// boxlite-vm as a program that says what this host's KVM is good for, to its end.
+double ProbeMs() {
+  std::string program = VmProgram(), option = "--probe";
+  char* arguments[] = {program.data(), option.data(), nullptr};
+  posix_spawn_file_actions_t quiet;
+  ::posix_spawn_file_actions_init(&quiet);
+  ::posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  double took = MillisecondsOf([&] {
+    pid_t pid = -1;
+    int status = -1;
+    bool ended = ::posix_spawn(&pid, arguments[0], &quiet, nullptr, arguments, environ) == 0 &&
+                 ::waitpid(pid, &status, 0) == pid;
+    if (!ended || status != 0) std::abort();
+  });
+  ::posix_spawn_file_actions_destroy(&quiet);
+  return took;
+}
+
 void MeasureMachine(int samples) {
-  Samples first;
-  FirstInstructionMs();  // It warms the files.
+  Samples first, probe;
+  FirstInstructionMs(), ProbeMs();  // They warm the files.
   for (int i = 0; i < samples; ++i) first.push_back(FirstInstructionMs());
+  for (int i = 0; i < samples; ++i) probe.push_back(ProbeMs());
   Print("first instruction", "ms", first);
+  Print("probe", "ms", probe);
 }
 
 void MeasureDisk(int samples) {
