@@ -93,13 +93,19 @@ static void info_of_a_running_box_tells_what_runs_it(void) {
   boxlite_runtime_destroy(rt);
 }
 
-static void remove_boxes(boxlite_runtime* rt, boxlite_box* box) {
+static void remove_box(boxlite_runtime* rt, boxlite_box* box) {
   completion removed = {0};
   EXPECT_STATUS(boxlite_box_remove(box, BOXLITE_REMOVE_FORCE, completion_done, &removed,
                                    completion_finalize, NULL, &err),
                 BOXLITE_OK);
   drain_until(rt, &removed.finalized);
   EXPECT_EQ(removed.status, BOXLITE_OK);
+}
+
+static void remove_and_close(boxlite_runtime* rt, boxlite_box* box) {
+  remove_box(rt, box);
+  boxlite_box_destroy(box);
+  boxlite_runtime_destroy(rt);
 }
 
 static void expect_ended(boxlite_runtime* rt, boxlite_box* box, boxlite_exit_reason reason) {
@@ -146,9 +152,7 @@ static void a_killed_box_ends_its_executions_and_says_so(void) {
   EXPECT_EQ(c.exit.status, BOXLITE_STATUS_STOPPED);
   expect_ended(rt, box, BOXLITE_EXIT_REASON_KILLED);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 /* The one child of boxlite-vm. */
@@ -178,9 +182,7 @@ static void a_killed_qemu_ends_the_box_and_says_so(void) {
   EXPECT_EQ(c.exit.status, BOXLITE_STATUS_STOPPED);
   expect_ended(rt, box, BOXLITE_EXIT_REASON_KILLED);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void a_panic_is_reported_with_the_kernels_lines(void) {
@@ -195,9 +197,7 @@ static void a_panic_is_reported_with_the_kernels_lines(void) {
   EXPECT(strstr(boxlite_box_info_exit_detail(info), "sysrq") != NULL);
   boxlite_box_info_destroy(info);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void a_reset_by_the_guest_is_reported(void) {
@@ -208,9 +208,7 @@ static void a_reset_by_the_guest_is_reported(void) {
   EXPECT_EQ(c.exit.status, BOXLITE_STATUS_STOPPED);
   expect_ended(rt, box, BOXLITE_EXIT_REASON_RESET);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void a_start_can_be_cancelled(void) {
@@ -229,9 +227,7 @@ static void a_start_can_be_cancelled(void) {
   run_script(rt, box, "echo works", &c);
   EXPECT(c.out != NULL && strcmp(c.out, "works\n") == 0);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void a_box_that_is_not_detached_ends_with_its_runtime(void) {
@@ -251,9 +247,7 @@ static void a_box_that_is_not_detached_ends_with_its_runtime(void) {
     for (i = 0; i < 600 && state_of(box) != BOXLITE_BOX_STATE_STOPPED; ++i) drain_for(rt, 100);
   }
   EXPECT_EQ(state_of(box), BOXLITE_BOX_STATE_STOPPED);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void a_detached_box_lives_on_and_is_found_again(void) {
@@ -295,9 +289,7 @@ static void main_execution_ends_the_box_with_its_code(void) {
   EXPECT_EQ(boxlite_box_info_exit_code(info), 6);
   boxlite_box_info_destroy(info);
   capture_free(&c);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void remove_of_a_running_box_needs_force(void) {
@@ -311,7 +303,7 @@ static void remove_of_a_running_box_needs_force(void) {
       BOXLITE_OK);
   drain_until(rt, &removed.finalized);
   EXPECT_EQ(removed.status, BOXLITE_STATUS_INVALID_STATE);
-  remove_boxes(rt, box);
+  remove_box(rt, box);
   drain_until(rt, &c.exit.finalized);
   EXPECT_EQ(c.exit.status, BOXLITE_STATUS_STOPPED);
   capture_free(&c);
@@ -366,9 +358,7 @@ static void hardware_isolation_that_is_not_there_is_refused(void) {
   drain_until(rt, &started.finalized);
   EXPECT_EQ(started.status, BOXLITE_STATUS_ENGINE);
   EXPECT(strstr(started.message, "hardware") != NULL);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 static void parts_that_are_missing_are_named(void) {
@@ -384,9 +374,7 @@ static void parts_that_are_missing_are_named(void) {
   drain_until(rt, &started.finalized);
   EXPECT_EQ(started.status, BOXLITE_STATUS_CONFIG);
   EXPECT(strstr(started.message, test_home()) != NULL);
-  remove_boxes(rt, box);
-  boxlite_box_destroy(box);
-  boxlite_runtime_destroy(rt);
+  remove_and_close(rt, box);
 }
 
 const test_case lifecycle_cases[] = {
