@@ -1109,8 +1109,8 @@ typedef enum boxlite_doctor_state {
 typedef void (*boxlite_doctor_cb)(void* user_data, boxlite_status status, const boxlite_error* err,
                                   const boxlite_doctor_report* report);
 
-/* Looks at what boxes need from this machine. What is missing is told in the report and is no
- * error. @since 0.1 */
+/* Looks at what boxes of the runtime's engine need from this machine. What is missing is told in
+ * the report and is no error. @since 0.1 */
 BOXLITE_API BOXLITE_NODISCARD boxlite_status boxlite_runtime_doctor(boxlite_runtime* rt,
                                                                     boxlite_doctor_cb done,
                                                                     void* user_data,

@@ -43,8 +43,8 @@ DoctorLine ExamineQemu(const std::string& qemu_path) {
   return Fine("qemu", line + " (" + qemu_path + ")");
 }
 
-// Which is of use where boxes run by it: the line of the engine says why they do not.
-DoctorLine ExamineKvm(const DoctorLine& engine) {
+// Which is of use where this host's engine is kvm; the line of the engine says why it is not.
+DoctorLine ExamineKvm(const Result<std::string>& engine) {
   constexpr const char* kEmulated =
       "Boxes run by software emulation, without hardware isolation; use a host with hardware "
       "virtualization for both.";
@@ -55,7 +55,7 @@ DoctorLine ExamineKvm(const DoctorLine& engine) {
                            : kEmulated;
     return Problem("kvm", DoctorState::kWarning, kvm.error(), hint);
   }
-  if (engine.detail.starts_with("qemu"))
+  if (engine.ok() && engine.value().starts_with("qemu"))
     return {"kvm", DoctorState::kWarning, "/dev/kvm is present, and of no use to boxes", kEmulated};
   return Fine("kvm", "/dev/kvm is present and permitted");
 }
@@ -122,18 +122,27 @@ DoctorLine ExamineProgram(const char* name, const Result<std::string>& path) {
   return Problem(name, DoctorState::kError, path.error());
 }
 
-// Which engine boxes get here, and whether boxlite-vm runs at all.
-DoctorLine ExamineEngine(const Result<std::string>& program) {
-  if (!program.ok()) return Problem("engine", DoctorState::kError, program.error());
-  Result<std::string> output = OutputOf(program.value(), "--probe", kProgramMs);
-  if (!output.ok()) return Problem("engine", DoctorState::kError, output.error());
+// Which engine boxes get here, and why: "qemu (…)". It takes a boxlite-vm that runs.
+Result<std::string> ProbeEngine(const Result<std::string>& program) {
+  if (!program.ok()) return program.error();
+  std::string output = BOXLITE_TRY(OutputOf(program.value(), "--probe", kProgramMs));
   constexpr std::string_view kLine = "engine: ";
-  size_t at = output.value().find(kLine);
+  size_t at = output.find(kLine);
   if (at == std::string::npos)
-    return {"engine", DoctorState::kError, program.value() + " --probe says nothing about engines",
-            "Install boxlite as a whole: its parts belong together."};
-  std::string text = output.value().substr(at + kLine.size());
-  return Fine("engine", text.substr(0, text.find('\n')));
+    return Error(Code::kConfig, program.value() + " --probe says nothing about engines",
+                 "Install boxlite as a whole: its parts belong together.");
+  std::string text = output.substr(at + kLine.size());
+  return text.substr(0, text.find('\n'));
+}
+
+DoctorLine ExamineEngine(const Result<std::string>& engine, proto::Engine wanted) {
+  if (!engine.ok()) return Problem("engine", DoctorState::kError, engine.error());
+  if (wanted == proto::Engine::kQemu) return Fine("engine", "qemu (asked for)");
+  if (wanted == proto::Engine::kKvm && !engine.value().starts_with("kvm"))
+    return {"engine", DoctorState::kError,
+            "kvm was asked for, and this host has only " + engine.value(),
+            "Use a host with hardware virtualization, or ask for engine auto or qemu."};
+  return Fine("engine", engine.value());
 }
 
 DoctorLine ExamineDisk(const store::Home& home) {
@@ -152,12 +161,12 @@ DoctorLine ExamineDisk(const store::Home& home) {
 }  // namespace
 
 DoctorReport Examine(const helper::Installation& installation, const std::string& qemu_path,
-                     const store::Home& home) {
+                     const store::Home& home, proto::Engine wanted) {
   Result<std::string> vm = installation.FindVm();
-  DoctorLine engine = ExamineEngine(vm);
+  Result<std::string> engine = ProbeEngine(vm);
   return {ExamineKvm(engine),
           ExamineQemu(qemu_path),
-          engine,
+          ExamineEngine(engine, wanted),
           ExamineUserNamespaces(),
           ExamineCgroups(),
           ExamineDisk(home),

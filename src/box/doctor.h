@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "helper/installation.h"
+#include "proto/vm_messages.h"
 #include "store/home.h"
 
 namespace boxlite::box {
@@ -23,7 +24,8 @@ struct DoctorLine {
 };
 using DoctorReport = std::vector<DoctorLine>;
 
+// For boxes that ask for that engine.
 DoctorReport Examine(const helper::Installation& installation, const std::string& qemu_path,
-                     const store::Home& home);
+                     const store::Home& home, proto::Engine wanted);
 
 }  // namespace boxlite::box

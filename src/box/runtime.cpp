@@ -444,8 +444,9 @@ Result<Runtime::OperationPtr> Runtime::PruneImages(uint32_t flags,
 
 Result<void> Runtime::Doctor(Callbacks<DoctorReport> callbacks) {
   auto completion = Promise(std::move(callbacks));
-  return Submit(completion,
-                [completion](Supervisor& supervisor) { supervisor.Diagnose(completion); });
+  return Submit(completion, [engine = engine_, completion](Supervisor& supervisor) {
+    supervisor.Diagnose(engine, completion);
+  });
 }
 
 }  // namespace boxlite::box

@@ -166,10 +166,11 @@ void Supervisor::PruneImages(store::Store::Prune what,
       completion, operation, [&](auto done) { return images_->Prune(what, std::move(done)); });
 }
 
-void Supervisor::Diagnose(const CompletionPtr<DoctorReport>& completion) {
+void Supervisor::Diagnose(proto::Engine wanted, const CompletionPtr<DoctorReport>& completion) {
   worker_->Compute(
-      [&installation = parts_.installation, &settings = parts_.settings,
-       &home = parts_.store.home()] { return Examine(installation, settings.qemu_path, home); },
+      [&parts = parts_, wanted] {
+        return Examine(parts.installation, parts.settings.qemu_path, parts.store.home(), wanted);
+      },
       [completion](DoctorReport report) { completion->Finish(std::move(report)); });
 }
 

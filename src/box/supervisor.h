@@ -67,7 +67,7 @@ class Supervisor {
                   const CompletionPtr<void>& completion, Operation* operation);
   void PruneImages(store::Store::Prune what, const CompletionPtr<store::PruneReport>& completion,
                    Operation* operation);
-  void Diagnose(const CompletionPtr<DoctorReport>& completion);
+  void Diagnose(proto::Engine wanted, const CompletionPtr<DoctorReport>& completion);
   Worker& worker() { return *worker_; }
   // Removes what no record names, some time.
   void CollectGarbage();

@@ -44,6 +44,16 @@ def test_doctor_names_every_part(boxlite, engine):
     assert boxlite("doctor").returncode == 0
 
 
+def test_doctor_of_an_engine_that_is_asked_for(boxlite, engine):
+    assert "qemu (asked for)" in boxlite("--engine", "qemu", "doctor").stdout
+    done = boxlite("--engine", "kvm", "doctor")
+    if engine == "kvm":
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 1
+        assert "kvm was asked for, and this host has only qemu (/dev/kvm" in done.stdout
+
+
 def test_doctor_with_a_part_missing_says_so(boxlite, tmp_path, monkeypatch):
     monkeypatch.setenv("BOXLITE_RUNTIME_DIR", str(tmp_path))
     done = boxlite("doctor")
