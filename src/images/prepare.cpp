@@ -176,6 +176,9 @@ void Prepare::OnStored(store::ImageRecord image) {
 }
 
 void Prepare::OnDisk(Result<UniqueFd> disk) {
+  // The conversion that was begun early may have read a damaged layer which was then brought again.
+  bool outdated = !disk.ok() && disk.error().code() == Code::kImage;
+  if (outdated && std::exchange(early_, nullptr)) return OnStored(std::move(image_));
   if (!disk.ok()) return Finish(disk.TakeError());
   image_.disk_bytes = store::BytesOf(disk.value().get());
   std::weak_ptr<char> alive = alive_;
