@@ -173,9 +173,11 @@ Result<BoxRecord> Store::GetBox(const std::string& id) {
 Result<BoxRecord> Store::FindBox(std::string_view id_or_name) {
   std::lock_guard lock(mutex_);
   if (id_or_name.empty()) return Error(Code::kInvalidArgument, "the name of the box is empty");
-  std::vector<BoxRecord> found = BOXLITE_TRY(Select(*database_, "name = ?", id_or_name));
-  if (!found.empty()) return std::move(found.front());
+  // A whole id goes before a name, and that before the beginning of an id.
   std::string prefix = CanonicalUlidPrefix(id_or_name);
+  std::vector<BoxRecord> found = BOXLITE_TRY(Select(*database_, "id = ?", prefix));
+  if (found.empty()) found = BOXLITE_TRY(Select(*database_, "name = ?", id_or_name));
+  if (!found.empty()) return std::move(found.front());
   if (prefix.empty()) return NoSuchBox(id_or_name);
   // The prefix has letters and digits only, so GLOB knows no special character in it.
   found = BOXLITE_TRY(Select(*database_, "id GLOB ? || '*'", prefix));

@@ -81,6 +81,14 @@ TEST_F(BoxesTest, FindBox_ByNameIdAndBeginning_FindsIt) {
   EXPECT_EQ(store->FindBox("01AR").TakeValue().id, other.id);  // a name goes before an id
 }
 
+TEST_F(BoxesTest, FindBox_ByTheIdOfOneThatIsTheNameOfAnother_FindsTheFirst) {
+  std::unique_ptr<Store> store = Open();
+  BoxRecord box = MakeBox(*store, "one");
+  ASSERT_TRUE(store->InsertBox(MakeBox(*store, box.id)).ok());
+  ASSERT_TRUE(store->InsertBox(box).ok());
+  EXPECT_EQ(store->FindBox(box.id).TakeValue().name, "one");
+}
+
 TEST_F(BoxesTest, FindBox_WithABeginningOfTwo_IsAnInvalidArgument) {
   std::unique_ptr<Store> store = Open();
   ASSERT_TRUE(store->InsertBox(MakeBox(*store, "a")).ok());
