@@ -173,7 +173,7 @@ typedef enum boxlite_exit_reason {
   BOXLITE_EXIT_REASON_NONE = 0,          /* it has not ended */
   BOXLITE_EXIT_REASON_STOPPED = 1,       /* it was asked to, or its start was cancelled */
   BOXLITE_EXIT_REASON_MAIN_EXITED = 2,   /* the execution that the box lived for ended */
-  BOXLITE_EXIT_REASON_RESET = 3,         /* the guest restarted itself */
+  BOXLITE_EXIT_REASON_RESET = 3,         /* the guest restarted or switched itself off */
   BOXLITE_EXIT_REASON_PANIC = 4,         /* the guest's kernel panicked */
   BOXLITE_EXIT_REASON_OUT_OF_MEMORY = 5, /* the guest had no memory left */
   BOXLITE_EXIT_REASON_KILLED = 6,        /* the box's process was killed from outside */
@@ -583,7 +583,8 @@ typedef struct boxlite_exec_options {
   const char* user;       /* NULL: the box's */
   uint32_t flags;         /* BOXLITE_EXEC_* */
   uint16_t rows, columns; /* of the terminal; 0: 24 and 80 */
-  uint64_t timeout_ms;    /* then the whole process tree is killed; 0: none */
+  uint64_t timeout_ms;    /* then the whole process tree is killed; 0: none. A guest that does not
+                           * do so within 30 s ends with its box. */
   /* All optional. on_start: the command runs. on_exit is the completion; `result` is NULL where
    * status is not BOXLITE_OK. */
   void (*on_start)(void* user_data, int64_t guest_pid);

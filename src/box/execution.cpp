@@ -1,5 +1,6 @@
 #include "box/execution.h"
 
+#include <csignal>
 #include <utility>
 
 #include "box/supervisor.h"
@@ -46,7 +47,9 @@ std::shared_ptr<OutputChannel> Execution::MakeChannel(proto::Channel channel,
       [weak = weak_from_this(), &gate = parts_.gate, channel](size_t bytes) {
         gate.Tell([weak, channel, bytes](Supervisor&) {
           auto self = weak.lock();
-          if (self && self->exec_) self->exec_->Consume(channel, bytes);
+          if (!self || !self->exec_) return;
+          self->unread_ -= bytes;
+          self->exec_->Consume(channel, bytes);
         });
       });
 }
@@ -128,11 +131,12 @@ void Execution::OnRunning(LiveBox& box) {
   auto request = MakeExecRequest(options_, box.record(), box.image());
   if (!request.ok()) return Finish(request.TakeError());
   Result<void> opened = exec_->Open(box.connection(), request.TakeValue());
-  if (!opened.ok()) Finish(opened.TakeError());
+  if (!opened.ok()) return Finish(opened.TakeError());
+  WatchLimit();
 }
 
 void Execution::OnNotRunning(const Error& why) {
-  Finish(why);
+  OnExited(why);
 }
 
 void Execution::Abandon() {
@@ -140,15 +144,37 @@ void Execution::Abandon() {
 }
 
 void Execution::OnStarted(uint32_t pid) {
+  WatchLimit();
   if (started_) parts_.queue.Put([self = shared_from_this(), pid] { self->started_(pid); });
 }
 
 void Execution::OnOutput(proto::Channel channel, ByteSpan data) {
+  unread_ += data.size();
+  if (overdue_) overdue_->OnOutput(data.size());
   (channel == proto::Channel::kOutput ? output_ : error_)->Append(data);
 }
 
 void Execution::OnExited(Result<Exit> how) {
-  Finish(std::move(how));
+  if (how.ok() || !box_stopped_for_us_) return Finish(std::move(how));
+  Exit ended;
+  ended.exit_code = -SIGKILL;
+  ended.timed_out = 1;
+  ended.duration_ms = options_.timeout_ms;
+  Finish(ended);
+}
+
+// From now on: a guest that is slow to start the command has its limit begin later.
+void Execution::WatchLimit() {
+  if (options_.timeout_ms == 0) return;
+  overdue_ = std::make_unique<Overdue>(
+      box_->loop(), Overdue::Times{.limit_ms = options_.timeout_ms}, [this] { return unread_ > 0; },
+      [this] { OnOverdue(); });
+}
+
+// What does not end by itself ends with its box.
+void Execution::OnOverdue() {
+  box_stopped_for_us_ = true;
+  box_->Stop(0, [](const Result<void>&) {});
 }
 
 void Execution::KillOnLoop(int number) {
@@ -165,6 +191,7 @@ void Execution::Finish(Result<Exit> how) {
   }
   // The caller may be inside exec_: it goes at the end of this function, and touches nothing after.
   std::unique_ptr<client::Exec> exec = std::move(exec_);
+  overdue_.reset();
   exec->AbandonInput(CommandEnded());
   completion_.Finish(std::move(how));
   if (box_ != nullptr) box_->Done(*this);

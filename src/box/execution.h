@@ -18,6 +18,7 @@
 #include "box/loop_gate.h"
 #include "box/options.h"
 #include "box/output_channel.h"
+#include "box/overdue.h"
 #include "client/exec.h"
 
 namespace boxlite::box {
@@ -67,6 +68,8 @@ class Execution : public BoxTask,
   void OnOutput(proto::Channel channel, ByteSpan data) override;
   void OnExited(Result<Exit> how) override;
   void KillOnLoop(int number);
+  void WatchLimit();
+  void OnOverdue();
   void Finish(Result<Exit> how);
 
   const Parts parts_;
@@ -84,6 +87,9 @@ class Execution : public BoxTask,
 
   // the loop's thread
   std::unique_ptr<client::Exec> exec_;  // until the end
+  std::unique_ptr<Overdue> overdue_;    // with a time limit, until the end
+  size_t unread_ = 0;                   // bytes that came, and that the user has yet to take
+  bool box_stopped_for_us_ = false;     // The limit passed, and the guest did not keep it.
 };
 
 }  // namespace boxlite::box

@@ -105,6 +105,7 @@ class LiveBox {
   // While it runs, and is connected: its connection ends a moment before it does.
   helper::Connection& connection() { return *connection_; }
   bool connected() const { return connection_ != nullptr; }
+  loop::Loop& loop() { return parts_.loop; }
   const store::BoxRecord& record() const { return record_; }
   const store::ImageRecord& image() const { return image_; }
 

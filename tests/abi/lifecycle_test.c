@@ -185,6 +185,32 @@ static void a_killed_qemu_ends_the_box_and_says_so(void) {
   remove_and_close(rt, box);
 }
 
+/* A guest that cannot keep a command's time limit any more: its machine stands still. */
+static void a_limit_that_the_guest_does_not_keep_ends_the_box(void) {
+  const char* argv[] = {"sleep", "1000"};
+  boxlite_exec_options exec = BOXLITE_EXEC_OPTIONS_INIT;
+  boxlite_runtime* rt = open_runtime();
+  boxlite_box_options options = BOXLITE_BOX_OPTIONS_INIT;
+  boxlite_box* box = NULL;
+  capture c;
+  options.rootfs_path = test_rootfs();
+  options.engine = BOXLITE_ENGINE_QEMU;
+  EXPECT_STATUS(boxlite_box_create(&box, rt, &options, &err), BOXLITE_OK);
+  exec.argv = argv;
+  exec.argc = 2;
+  exec.timeout_ms = 3000;
+  capture_start(&c, box, &exec);
+  drain_until(rt, &c.started);
+  EXPECT_EQ(kill(only_child_of(pid_of(box)), SIGSTOP), 0);
+  drain_until(rt, &c.exit.finalized);
+  EXPECT_EQ(c.exit.status, BOXLITE_OK);
+  EXPECT_EQ(c.timed_out, 1);
+  EXPECT_EQ(c.exit_code, -SIGKILL);
+  expect_ended(rt, box, BOXLITE_EXIT_REASON_STOPPED);
+  capture_free(&c);
+  remove_and_close(rt, box);
+}
+
 static void a_panic_is_reported_with_the_kernels_lines(void) {
   boxlite_runtime* rt = open_runtime();
   boxlite_box* box = create_box(rt, 0);
@@ -383,6 +409,8 @@ const test_case lifecycle_cases[] = {
     {"info_of_a_running_box_tells_what_runs_it", info_of_a_running_box_tells_what_runs_it},
     {"a_killed_box_ends_its_executions_and_says_so", a_killed_box_ends_its_executions_and_says_so},
     {"a_killed_qemu_ends_the_box_and_says_so", a_killed_qemu_ends_the_box_and_says_so},
+    {"a_limit_that_the_guest_does_not_keep_ends_the_box",
+     a_limit_that_the_guest_does_not_keep_ends_the_box},
     {"a_panic_is_reported_with_the_kernels_lines", a_panic_is_reported_with_the_kernels_lines},
     {"a_reset_by_the_guest_is_reported", a_reset_by_the_guest_is_reported},
     {"a_start_can_be_cancelled", a_start_can_be_cancelled},
