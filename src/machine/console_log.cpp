@@ -16,6 +16,10 @@ constexpr std::string_view kWrapMark = "\n[... the log continues at its middle .
 // panic rather than to kill (panic_on_oom). It never kills the agent, its first process.
 constexpr std::string_view kForMemory[] = {"System is deadlocked on memory", "Out of memory: "};
 
+// What it says last of all where its machine has no switch, as none of ours has (kernel/reboot.c).
+constexpr std::string_view kHalts[] = {"reboot: Power down", "reboot: System halted",
+                                       "reboot: Power off not available"};
+
 char Printable(char c) {
   bool plain = (c >= ' ' && c <= '~') || c == '\t';
   return plain ? c : '?';
@@ -44,11 +48,17 @@ void ConsoleLog::AppendOwn(std::string_view line) {
   Write(own + '\n');
 }
 
-void ConsoleLog::EndLine() {
-  if (IsKernelLine(line_)) {
-    size_t at = line_.find(kPanic);
-    if (at != std::string::npos && panic_.empty()) panic_ = line_.substr(at);
+void ConsoleLog::ReadKernelLine() {
+  size_t at = line_.find(kPanic);
+  if (at != std::string::npos && panic_.empty()) panic_ = line_.substr(at);
+  for (std::string_view words : kHalts) {
+    at = line_.find(words);
+    if (at != std::string::npos && halt_.empty()) halt_ = line_.substr(at);
   }
+}
+
+void ConsoleLog::EndLine() {
+  if (IsKernelLine(line_)) ReadKernelLine();
   Write(line_ + '\n');
   line_.clear();
 }

@@ -33,9 +33,12 @@ class ConsoleLog {
   const std::string& panic() const { return panic_; }
   // Whether it was for want of memory.
   bool out_of_memory() const;
+  // The same of a machine that it has switched off, or halted for good.
+  const std::string& halt() const { return halt_; }
 
  private:
   void EndLine();
+  void ReadKernelLine();
   void Write(std::string_view line);
   void WriteFile(std::string_view text);
 
@@ -45,6 +48,7 @@ class ConsoleLog {
   std::string line_;
   std::string tail_;
   std::string panic_;
+  std::string halt_;
 };
 
 }  // namespace boxlite::machine

@@ -17,7 +17,7 @@ enum class ExitReason : uint8_t {
   kNone = 0,     // it has not ended
   kStopped = 1,  // asked to
   kMainExited = 2,
-  kReset = 3,  // the guest restarted itself
+  kReset = 3,  // the guest restarted, or switched itself off
   kPanic = 4,  // the guest kernel
   kOutOfMemory = 5,
   kKilled = 6,    // boxlite-vm or QEMU was killed

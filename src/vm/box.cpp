@@ -35,7 +35,10 @@ Box::Box(loop::Loop& loop, Parts parts)
       relay_(*this),
       deadline_(loop, [this] { OnDeadline(); }),
       sweep_(loop, [this] { RemoveClosedClients(); }),
-      panic_(loop, [this] { Halt(PanicReason(), console_.panic()); }) {
+      panic_(loop, [this] { Halt(PanicReason(), console_.panic()); }),
+      halt_(loop, [this] {
+        Halt(ExitReason::kReset, "the guest switched its machine off (" + console_.halt() + ")");
+      }) {
   launched_.engine = parts_.engine.engine;
   launched_.isolation = parts_.engine.isolation;
   launched_.engine_reason = parts_.engine.reason;

@@ -117,6 +117,7 @@ class Box : private RelayOwner {
   loop::Timer deadline_;  // of the state
   loop::Timer sweep_;     // removes connections that are closed
   loop::Timer panic_;     // for a guest that says it panicked and does not end
+  loop::Timer halt_;      // for one that halts, which is no end by itself
   Operation launch_{};
   std::vector<Operation> stops_;
   uint32_t configure_ = 0, shutdown_ = 0;  // our requests' numbers

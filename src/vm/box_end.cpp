@@ -14,6 +14,7 @@ using proto::Kind;
 constexpr uint64_t kHaltMs = 10'000;         // for the machine to end, killing included
 constexpr uint64_t kShutdownExtraMs = 3000;  // beyond the grace: unmounting, restarting
 constexpr uint64_t kPanicMs = 5000;
+constexpr uint64_t kHaltedMs = 100;  // for what it says after that
 constexpr uint64_t kFlushMs = 2000;
 constexpr size_t kKernelLogLimit = 4096;  // in BoxExit and in errors
 
@@ -25,9 +26,10 @@ bool IsFine(ExitReason reason) {
 }  // namespace
 
 void Box::OnConsole(std::string_view bytes) {
-  bool panicked = !console_.panic().empty();
+  bool panicked = !console_.panic().empty(), halted = !console_.halt().empty();
   console_.Append(bytes);
   if (!panicked && !console_.panic().empty()) panic_.Start(kPanicMs);
+  if (!halted && !console_.halt().empty()) halt_.Start(kHaltedMs);
 }
 
 void Box::OnAgentEnded(const Result<void>& why) {
@@ -110,6 +112,7 @@ void Box::OnMachineEnded(const machine::MachineEnd& end) {
   DecideReason(end);
   state_ = State::kEnded;
   panic_.Cancel();
+  halt_.Cancel();
   listener_.reset();
   exit_.at_ms = static_cast<uint64_t>(RealtimeMs());
   if (!IsFine(exit_.reason)) exit_.kernel_log = console_.Tail(kKernelLogLimit);

@@ -157,5 +157,20 @@ TEST_F(EndTest, KernelRestartsAtOnce_IsAReset) {
   EXPECT_EQ(exit.kernel_log, box_.Log());  // No kernel says anything here; what it says is told.
 }
 
+// Without a switch nothing comes of it but a guest that is deaf.
+TEST_F(EndTest, GuestSwitchesItsMachineOff_IsAReset) {
+  for (const char* how :
+       {"echo o >/proc/sysrq-trigger", "busybox poweroff -f", "busybox halt -f"}) {
+    BoxProcess box;
+    box.Launch();
+    uint32_t stream = box.owner().Open(Command({"sh", "-c", std::string(how) + "; sleep 99"}));
+    box.owner().WaitOver(stream);
+    box.WaitEnd();
+    proto::BoxExit exit = box.ExitRecord();
+    EXPECT_EQ(exit.reason, ExitReason::kReset) << how;
+    EXPECT_THAT(exit.detail, HasSubstr("switched its machine off")) << how;
+  }
+}
+
 }  // namespace
 }  // namespace boxlite::vm_test

@@ -60,6 +60,15 @@ TEST(ConsoleLog, Panic_OnlyInTheKernelsOwnFormat) {
   EXPECT_FALSE(log.out_of_memory());
 }
 
+TEST(ConsoleLog, Halt_OnlyInTheKernelsOwnFormat) {
+  ConsoleLog log(-1, 0);
+  log.Append("reboot: Power down\n[    2.100000] reboot: Restarting system\n");
+  EXPECT_EQ(log.halt(), "");
+  log.Append("[    2.345678] reboot: Power off not available: System halted instead\n");
+  EXPECT_EQ(log.halt(), "reboot: Power off not available: System halted instead");
+  EXPECT_EQ(log.panic(), "");
+}
+
 TEST(ConsoleLog, OutOfMemory_IsTold) {
   ConsoleLog log(-1, 0);
   log.Append("[    9.5] Out of memory: Killed process 12 (python3)\n");
