@@ -100,6 +100,17 @@ def test_files_by_name(box):
     run(main())
 
 
+def test_what_is_written_is_text_or_bytes(box):
+    async def main():
+        await box.write_file("/tmp/view", memoryview(bytearray(b"12345")))
+        assert await box.read_file("/tmp/view") == b"12345"
+        for wrong in (5, [1, 2], None):
+            with pytest.raises(TypeError):
+                await box.write_file("/tmp/view", wrong)
+
+    run(main())
+
+
 def test_processes_are_listed(box):
     async def main():
         sleeper = await box.exec("sleep", "1234")

@@ -228,7 +228,7 @@ class Box:
 
         The box is started where it does not run. Cancelled, the file is as it was, or whole.
         """
-        encoded = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+        encoded = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(memoryview(data))
         self._counts.wanted()
         await Call(self._core).run(
             self._core.lib.boxlite_box_write_file,

@@ -124,7 +124,7 @@ class ExecStdin:
 
         StoppedError where the execution has ended, InvalidStateError after `close`.
         """
-        encoded = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+        encoded = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(memoryview(data))
         for start in range(0, len(encoded), _PIECE):
             await self._send(encoded[start : start + _PIECE])
 
