@@ -51,7 +51,7 @@ def test_doctor_of_an_engine_that_is_asked_for(boxlite, engine):
         assert done.returncode == 0
     else:
         assert done.returncode == 1
-        assert "kvm was asked for, and this host has only qemu (/dev/kvm" in done.stdout
+        assert "kvm was asked for, and this host has only qemu (" in done.stdout
 
 
 def test_doctor_with_a_part_missing_says_so(boxlite, tmp_path, monkeypatch):

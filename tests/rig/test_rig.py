@@ -312,7 +312,7 @@ def test_a_kernel_that_does_not_start_is_the_rigs_failure(tmp_path):
 
 
 def test_a_kernel_that_panics_is_the_rigs_failure():
-    done = rig("sh", "-c", "echo before; echo c >/proc/sysrq-trigger")
+    done = rig("sh", "-c", "echo before; sleep 2; echo c >/proc/sysrq-trigger")
     assert (done.returncode, done.stdout) == (125, b"before\n")
     assert b"the machine ended before the command did; its last words:\n" in done.stderr
     assert b"Kernel panic - not syncing: sysrq triggered crash" in done.stderr
