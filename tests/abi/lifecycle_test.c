@@ -167,15 +167,20 @@ static pid_t only_child_of(pid_t parent) {
   return (pid_t)pid;
 }
 
-/* Of the engine that has one, whatever this host would choose. */
-static void a_killed_qemu_ends_the_box_and_says_so(void) {
-  boxlite_runtime* rt = open_runtime();
+/* A box whose machine is a process of its own, whatever this host would choose. */
+static boxlite_box* create_qemu_box(boxlite_runtime* rt) {
   boxlite_box_options options = BOXLITE_BOX_OPTIONS_INIT;
   boxlite_box* box = NULL;
-  capture c;
   options.rootfs_path = test_rootfs();
   options.engine = BOXLITE_ENGINE_QEMU;
   EXPECT_STATUS(boxlite_box_create(&box, rt, &options, &err), BOXLITE_OK);
+  return box;
+}
+
+static void a_killed_qemu_ends_the_box_and_says_so(void) {
+  boxlite_runtime* rt = open_runtime();
+  boxlite_box* box = create_qemu_box(rt);
+  capture c;
   start_sleeping(rt, box, &c);
   EXPECT_EQ(kill(only_child_of(pid_of(box)), SIGKILL), 0);
   drain_until(rt, &c.exit.finalized);
@@ -190,12 +195,8 @@ static void a_limit_that_the_guest_does_not_keep_ends_the_box(void) {
   const char* argv[] = {"sleep", "1000"};
   boxlite_exec_options exec = BOXLITE_EXEC_OPTIONS_INIT;
   boxlite_runtime* rt = open_runtime();
-  boxlite_box_options options = BOXLITE_BOX_OPTIONS_INIT;
-  boxlite_box* box = NULL;
+  boxlite_box* box = create_qemu_box(rt);
   capture c;
-  options.rootfs_path = test_rootfs();
-  options.engine = BOXLITE_ENGINE_QEMU;
-  EXPECT_STATUS(boxlite_box_create(&box, rt, &options, &err), BOXLITE_OK);
   exec.argv = argv;
   exec.argc = 2;
   exec.timeout_ms = 3000;
